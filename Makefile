@@ -1,0 +1,140 @@
+# hotfix: one Makefile for everything.
+#
+#   make deps      install what is needed to build and test (Debian packages)
+#   make           build/hotfix and build/hotfix-build
+#   make demo      the checkout story: a live service fixed under load
+#   make check     unit and live tests; check-unit, check-live, check-real alone
+#   make bench     what it costs, as ratios in one run
+#   make install   [DESTDIR=] [prefix=/usr/local]
+#
+#   V=1 shows commands, WERROR=1 makes warnings errors,
+#   SAN=address,undefined builds and tests under sanitizers,
+#   T='tests/live/apply.t ...' picks tests.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+VERSION := 0.1.0
+
+CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
+AR       ?= ar
+CFLAGS   ?= -O2 -g
+prefix   ?= /usr/local
+bindir   ?= $(prefix)/bin
+mandir   ?= $(prefix)/share/man
+incdir   ?= $(prefix)/include
+docdir   ?= $(prefix)/share/doc/hotfix
+
+SAN      ?=
+O        ?= build$(if $(SAN),-san)
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+PACKAGES := libelf libdw capstone jansson libsodium libunwind-ptrace libunwind-generic libunwind
+# Before `make deps` has run there is no pkg-config to ask.
+ifneq ($(shell command -v pkg-config 2>/dev/null),)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+LIBS_PATCHER := $(shell pkg-config --libs libdw libelf capstone jansson libsodium 2>/dev/null)
+LIBS_AGENT := $(shell pkg-config --libs libelf capstone jansson libsodium libunwind-generic libunwind 2>/dev/null)
+endif
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
+	    -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 \
+	    $(if $(WERROR),-Werror)
+HARDENING := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DHOTFIX_VERSION='"$(VERSION)"' \
+	      -DHOTFIX_INCLUDE_DIR='"$(incdir)"' \
+	      $(WARNINGS) $(HARDENING) $(PKG_CFLAGS) $(CFLAGS) $(SAN_FLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SAN_FLAGS)
+
+objects = $(patsubst %.c,$(O)/%.o,$(1))
+
+LIB_SRC     := $(sort $(wildcard lib/*.c lib/arch/*.c lib/arch/*/*.c))
+AGENT_MAIN  := agent/main.c
+AGENT_SRC   := $(filter-out $(AGENT_MAIN),$(sort $(wildcard agent/*.c)))
+PATCHER_MAIN := patcher/main.c
+PATCHER_SRC := $(filter-out $(PATCHER_MAIN),$(sort $(wildcard patcher/*.c)))
+
+all: $(O)/hotfix $(O)/hotfix-build
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+define archive
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+endef
+$(O)/libhotfix.a: $(call objects,$(LIB_SRC)); $(archive)
+$(O)/libagent.a: $(call objects,$(AGENT_SRC)); $(archive)
+$(O)/libpatcher.a: $(call objects,$(PATCHER_SRC)); $(archive)
+
+$(O)/hotfix: $(call objects,$(AGENT_MAIN)) $(O)/libagent.a $(O)/libhotfix.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_AGENT)
+
+$(O)/hotfix-build: $(call objects,$(PATCHER_MAIN)) $(O)/libpatcher.a $(O)/libhotfix.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_PATCHER)
+
+include tests/tests.mk
+include examples/examples.mk
+include bench/bench.mk
+
+# --- set-up -----------------------------------------------------------------
+
+DEB_BUILD := gcc make pkg-config libelf-dev libdw-dev libcapstone-dev \
+	     libunwind-dev libjansson-dev libsodium-dev
+DEB_TEST  := perl procps curl python3 musl-tools gdb binutils file
+SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: all deps check-deps demo check check-unit check-live check-real bench \
+	fuzz tidy format install clean compile_commands.json
+
+# Installs only what is missing, so that a second run costs nothing.
+deps:
+	@missing=; for p in $(DEB_BUILD) $(DEB_TEST); do \
+		dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		$(SUDO) apt-get update -qq && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+			-o DPkg::Lock::Timeout=300 $$missing; \
+	fi
+
+install: all
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(incdir)/hotfix $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)
+	install -m 755 $(O)/hotfix $(O)/hotfix-build $(DESTDIR)$(bindir)
+	install -m 644 include/hotfix/hotfix.h $(DESTDIR)$(incdir)/hotfix
+	install -m 644 man/*.1 $(DESTDIR)$(mandir)/man1
+	install -m 644 man/*.5 $(DESTDIR)$(mandir)/man5
+	install -m 644 README.md $(DESTDIR)$(docdir)
+
+clean:
+	rm -rf build build-san compile_commands.json
+
+# --- for people who work on it ----------------------------------------------
+
+tidy: compile_commands.json
+	clang-tidy --quiet -p . $(LIB_SRC) $(AGENT_SRC) $(PATCHER_SRC)
+
+format:
+	clang-format -i $(LIB_SRC) $(AGENT_SRC) $(AGENT_MAIN) $(PATCHER_SRC) $(PATCHER_MAIN) \
+		$(wildcard lib/*.h lib/arch/*.h agent/*.h patcher/*.h)
+
+compile_commands.json:
+	@for f in $(LIB_SRC) $(AGENT_SRC) $(AGENT_MAIN) $(PATCHER_SRC) $(PATCHER_MAIN); do \
+		printf '{"directory":"%s","file":"%s","command":"%s -c %s"},\n' "$$PWD" $$f \
+		'$(CC) $(subst ",\\\",$(ALL_CFLAGS))' $$f; done | sed '1s/^/[/;$$s/,$$/]/' > $@
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,0 +1,59 @@
+/*
+ * One target process: its identity, its /proc directory and its memory.
+ *
+ * A PID can be reused while we look. Everything goes through /proc/PID opened
+ * once as a directory: when that process is gone, reads fail with ESRCH, and
+ * never show another one. ptrace knows only numbers, so tracee.c compares the
+ * start time after it has seized.
+ *
+ * Memory is reached through /proc/PID/mem, which also writes to pages that are
+ * read-only for the target (private pages are copied, never the file), and
+ * needs no stop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "../lib/cleanup.h"
+#include "../lib/diag.h"
+#include "../lib/types.h"
+
+struct process {
+	pid_t pid;
+	int dir;     /* /proc/PID */
+	int mem;     /* /proc/PID/mem, read and write */
+	uint64_t start_time; /* clock ticks after boot, /proc/PID/stat field 22 */
+	char command[16 + 1]; /* comm */
+	char *executable; /* target of /proc/PID/exe, " (deleted)" removed */
+	bool executable_deleted;
+	uint16_t machine; /* e_machine of the main program, from memory */
+};
+
+/**
+ * process_open() - get hold of a live 64-bit user process
+ * @ret_process: owned by the caller; release with process_free()
+ *
+ * Return: 0; -ESRCH there is no such process, or it is a zombie; -ECANCELED a
+ * kernel thread or a process of another class (32 bit); -EPERM with the
+ * capability or setting that is missing; -errno.
+ */
+int process_open(pid_t pid, struct process **ret_process, struct hf_diag *diag);
+
+void process_free(struct process *process);
+DEFINE_CLEANUP(struct process, process_free)
+
+/* Return: 0 only when all @size bytes were read; -EFAULT; -ESRCH. */
+int process_read(const struct process *process, hf_addr address, void *data,
+		 size_t size);
+
+/* Return: 0 only when all @size bytes were written; -EFAULT; -ESRCH. */
+int process_write(const struct process *process, hf_addr address,
+		  const void *data, size_t size);
+
+/* Reads a NUL-terminated string of at most @size - 1 bytes. -EFAULT, -ENAMETOOLONG */
+int process_read_string(const struct process *process, hf_addr address,
+			char *ret_text, size_t size);
+
+/* true while the same process (not a successor of its PID) is alive. */
+bool process_alive(const struct process *process);

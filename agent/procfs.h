@@ -1,0 +1,61 @@
+/*
+ * What /proc says of a process, parsed: mappings, threads, status.
+ */
+#pragma once
+
+#include "process.h"
+
+struct mapping {
+	struct range range;
+	int protection; /* PROT_* */
+	bool shared;
+	uint64_t offset;
+	uint64_t device; /* makedev() */
+	uint64_t inode;	 /* 0: anonymous */
+	char *path;	 /* "" when none; as the kernel prints it */
+};
+
+/* Ascending. */
+struct mappings {
+	struct mapping *entries;
+	size_t nr;
+};
+
+/* Lines of any length are read whole. Return: 0; -ESRCH; -ENOMEM; -EBADMSG. */
+int mappings_read(const struct process *process, struct mappings *ret_mappings,
+		  struct hf_diag *diag);
+void mappings_release(struct mappings *mappings);
+
+/* The mapping that holds @address, or NULL. Binary search. */
+const struct mapping *mappings_find(const struct mappings *mappings,
+				    hf_addr address);
+
+/* The thread ids of /proc/PID/task, ascending; owned by the caller (free). */
+int threads_read(const struct process *process, pid_t **ret_tids,
+		 size_t *ret_nr, struct hf_diag *diag);
+
+/* From /proc/PID/task/TID/status; unknown fields are 0. */
+struct thread_status {
+	char state;	   /* R S D T t Z X */
+	pid_t tracer;	   /* TracerPid, 0: none */
+	pid_t thread_group;
+	unsigned int seccomp; /* 0 none, 1 strict, 2 filter */
+	bool no_new_privs;
+	bool shadow_stack; /* x86_Thread_features: shstk */
+	uint64_t pending;  /* SigPnd | ShdPnd */
+	uint64_t blocked;
+	uid_t uid;	   /* effective */
+};
+
+int thread_status_read(const struct process *process, pid_t tid,
+		       struct thread_status *ret_status, struct hf_diag *diag);
+
+/* From /proc/PID/task/TID/syscall: number, -1 when in user code or unknown. */
+long thread_syscall(const struct process *process, pid_t tid);
+
+/* System call @number by name ("epoll_wait"), or NULL. */
+const char *syscall_name(long number);
+
+/* A value of /proc/PID/auxv. Return: 0; -ENOENT. */
+int auxv_read(const struct process *process, unsigned long type,
+	      uint64_t *ret_value);

@@ -1,0 +1,93 @@
+/*
+ * System calls and function calls in the target, by a borrowed thread.
+ *
+ *   _start of the main program (dead since start-up) holds the constant stub:
+ *
+ *     syscall entry:  syscall                 function entry:  call *%rbp
+ *                     mov %rbx,%rsp   <-----------------------+
+ *                     mov $15,%eax            rt_sigreturn(2)
+ *                     syscall
+ *
+ *   and the borrowed thread's own stack holds, below the red zone,
+ *
+ *     high  | ... the thread's live stack ...             |
+ *           | red zone, 128 bytes                         |
+ *           | scratch: strings for system calls           |
+ *     rbx ->| rt_sigframe: the thread as it was           |
+ *     rsp ->| free                                        |
+ *
+ * Whenever we die, the thread finishes the call, runs into rt_sigreturn and is
+ * itself again. While we live, it is restored through ptrace, which also keeps
+ * the kernel's restart block; then stub and stack get their old bytes back.
+ */
+#pragma once
+
+#include "tracee.h"
+
+struct remote;
+
+#define REMOTE_SCRATCH_SIZE 512
+
+/**
+ * remote_begin() - borrow a thread
+ * @tracee: seized; if everything is held, one of the held threads is borrowed
+ *          and the others stay held, else one thread is stopped
+ * @ret_remote: to be ended by remote_end(), in success and in failure
+ *
+ * Where a seccomp filter stands in the way it is suspended (CAP_SYS_ADMIN).
+ *
+ * Return: 0; -ECANCELED when no thread can be borrowed (no writable stack, a
+ * seccomp filter and no right to suspend it); -ESRCH; -ETIMEDOUT.
+ */
+int remote_begin(struct tracee *tracee, struct remote **ret_remote,
+		 struct hf_diag *diag);
+
+/**
+ * remote_syscall() - one system call
+ * @ret_value: what the kernel returned: a value, or -errno (its failure is not
+ *             a failure of this function)
+ *
+ * Return: 0 when the call was made; -ESRCH; -ETIMEDOUT.
+ */
+int remote_syscall(struct remote *remote, long number,
+		   const uint64_t arguments[6], int64_t *ret_value,
+		   struct hf_diag *diag);
+
+/* Address of REMOTE_SCRATCH_SIZE writable bytes in the target. */
+hf_addr remote_scratch(const struct remote *remote);
+
+/**
+ * remote_call() - call a function of the target with up to six integers
+ *
+ * For IFUNC resolvers and hooks: it must be async-signal-safe. On a time-out
+ * the thread is taken out of the function and restored.
+ *
+ * Return: 0 when it returned; -ETIMEDOUT; -ECANCELED (code "hook-signal") when
+ * it raised a signal such as SIGSEGV; -ESRCH.
+ */
+int remote_call(struct remote *remote, hf_addr function,
+		const uint64_t arguments[6], unsigned int timeout_ms,
+		uint64_t *ret_value, struct hf_diag *diag);
+
+/**
+ * remote_end() - give the thread back as it was, and the stub's bytes
+ *
+ * Takes @remote over. Return: 0; -errno when the thread could not be restored
+ * through ptrace (it restores itself then).
+ */
+int remote_end(struct remote *remote, struct hf_diag *diag);
+
+/**
+ * remote_sweep() - remove what a dead agent left of a borrowing
+ *
+ * The stub's bytes at _start, if they are the stub's, are put back from the
+ * executable's file. Call only when every thread is held and none is inside
+ * the stub; if one is, -EAGAIN.
+ *
+ * Return: 0 (@ret_found: there was something); -EAGAIN; -errno.
+ */
+int remote_sweep(struct tracee *tracee, bool *ret_found, struct hf_diag *diag);
+
+/* Whether the stub stands at _start: a dead agent's, unless one is at work. */
+int remote_stub_present(const struct process *process, bool *ret_present,
+			struct hf_diag *diag);

@@ -1,0 +1,1 @@
+# The bundled example servers: see examples/README.md.

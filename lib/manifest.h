@@ -1,0 +1,146 @@
+/*
+ * The manifest: what a patch file says about itself, JSON in .note.hotfix.
+ *
+ * Addresses are virtual addresses as the ELF file of the module has them
+ * ("vaddr"); in a process they stand at load bias + vaddr. Strings are owned by
+ * the manifest; those marked "may be NULL" are absent from the JSON then.
+ */
+#pragma once
+
+#include "site.h"
+
+#define MANIFEST_SCHEMA 1
+#define MANIFEST_NAME_MAX 63
+
+enum hook_kind {
+	HOOK_PRE_APPLY,
+	HOOK_POST_APPLY,
+	HOOK_PRE_REVERT,
+	HOOK_POST_REVERT,
+	NR_HOOKS,
+};
+
+/* A stretch of a function that stands elsewhere: NAME.cold. */
+struct manifest_part {
+	char *name;
+	uint64_t vaddr;
+	uint64_t size;
+	uint8_t sha256[SHA256_SIZE];
+};
+
+/* A function of the target that the patch replaces. */
+struct manifest_function {
+	char *name;
+	char *source;	     /* source file, may be NULL */
+	uint64_t vaddr;	     /* in the target module */
+	uint64_t size;
+	uint8_t sha256[SHA256_SIZE]; /* of its bytes, as built */
+	uint32_t gap_before; /* padding bytes that belong to no symbol */
+	uint32_t gap_behind;
+	struct site_plan plan;
+	struct manifest_part *parts;
+	size_t nr_parts;
+	/* The replacement, in the patch. */
+	char *replacement;
+	uint64_t replacement_vaddr;
+	uint64_t replacement_size;
+	bool calls_original; /* HOTFIX_ORIGINAL is used: not if reentered */
+};
+
+enum import_kind {
+	IMPORT_FUNCTION,
+	IMPORT_OBJECT,
+	IMPORT_IFUNC,
+	IMPORT_TLS,
+};
+
+/* How a thread-local import is found, see hotfix-patch(5). */
+enum import_tls {
+	/* Executable: the thread-pointer offset is known: `tls_offset`. */
+	IMPORT_TLS_EXECUTABLE,
+	/*
+	 * Library: the module already has a slot that the loader filled for
+	 * one of its own thread-local variables; `tls_slot` is its vaddr,
+	 * `tls_slot_offset` that variable's offset in the TLS block.
+	 */
+	IMPORT_TLS_THREAD_POINTER_SLOT, /* R_X86_64_TPOFF64 */
+	IMPORT_TLS_MODULE_SLOT,		/* R_X86_64_DTPMOD64 */
+};
+
+/* Something that lives in the target and that the patch refers to. */
+struct manifest_import {
+	char *symbol; /* its name in the patch's .dynsym */
+	enum import_kind kind;
+	/*
+	 * true: of the target module itself, at `vaddr` (IMPORT_TLS: offset in
+	 * the TLS block). false: of whatever module exports `name`.
+	 */
+	bool in_module;
+	char *name;    /* the target's name for it */
+	char *source;  /* source file, may be NULL */
+	uint64_t vaddr;
+	uint64_t size;	/* 0 when unknown */
+	char *version; /* symbol version for exported names, may be NULL */
+	char *library; /* soname it was found in at build time, may be NULL */
+	enum import_tls tls;
+	int64_t tls_offset;
+	uint64_t tls_slot;
+	int64_t tls_slot_offset;
+};
+
+/* A function that runs in the target around apply and revert. */
+struct manifest_hook {
+	char *symbol; /* NULL: no such hook */
+	uint64_t vaddr;
+};
+
+enum target_kind { TARGET_EXECUTABLE, TARGET_LIBRARY };
+
+struct manifest_target {
+	char *name; /* soname, or the executable's file name */
+	enum target_kind kind;
+	struct build_id build_id;
+	uint16_t machine; /* e_machine */
+};
+
+struct manifest {
+	char *name; /* [A-Za-z0-9][A-Za-z0-9._-]*, at most MANIFEST_NAME_MAX */
+	char *reason; /* may be NULL */
+	char *ticket; /* may be NULL */
+	char *author; /* may be NULL */
+	char *created; /* ISO 8601, UTC */
+	char *tool;    /* "hotfix-build 0.1" */
+	char *compiler; /* the compiler's own version line, may be NULL */
+	char *flags;	/* compiler flags used, may be NULL */
+	struct manifest_target target;
+	struct manifest_function *functions;
+	size_t nr_functions;
+	struct manifest_import *imports;
+	size_t nr_imports;
+	struct manifest_hook hooks[NR_HOOKS];
+	/* What was proved at build time and how; one line each. */
+	char **proof;
+	size_t nr_proof;
+};
+
+const char *hook_kind_name(enum hook_kind kind);
+
+/**
+ * manifest_parse() - read and check the JSON form
+ *
+ * Whatever the input, the result obeys every bound stated above, or it is
+ * refused: the caller need not check strings for NULL, names for characters or
+ * sizes for sanity. (Whether addresses fit the module is the caller's.)
+ *
+ * Return: 0; -EBADMSG with the path of the offending member; -ENOMEM.
+ */
+int manifest_parse(const char *json, size_t size, struct manifest **ret_manifest,
+		   struct hf_diag *diag);
+
+/* The JSON form, owned by the caller (free). Return: 0; -ENOMEM. */
+int manifest_format(const struct manifest *manifest, char **ret_json,
+		    struct hf_diag *diag);
+
+void manifest_free(struct manifest *manifest);
+
+bool manifest_name_valid(const char *name);

@@ -1,0 +1,12 @@
+# Programs to be patched, built the way distributions build, never sanitized.
+# A target that needs other flags says so here.
+
+TARGET_CFLAGS := -g -O2 -fstack-protector-strong -fPIE -pthread
+TARGET_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now -pthread
+
+TARGETS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/targets/*.c)))
+
+$(O)/tests/targets/%: tests/targets/%.c
+	@mkdir -p $(@D)
+	$(call say,TARGET,$@)
+	$(Q)$(CC) $(TARGET_CFLAGS) $(TARGET_CFLAGS_$*) -o $@ $< $(TARGET_LDFLAGS) $(TARGET_LDFLAGS_$*)

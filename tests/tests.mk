@@ -1,0 +1,48 @@
+# Tests: TAP programs, run by prove. See tests/README.md.
+#
+#   tests/unit/NAME.c     pure and fast, linked with the whole code
+#   tests/live/NAME.t     shell, against real processes
+#   tests/live/NAME.c     the same in C, where the agent's functions are called
+#   tests/targets/NAME.c  programs to be patched; built as distributions build
+#   tests/real/NAME.t     software that nobody here wrote
+
+TEST_LINK := $(O)/libagent.a $(O)/libpatcher.a $(O)/libhotfix.a
+TEST_LIBS  = $(LIBS_PATCHER) $(LIBS_AGENT) -lpthread
+
+UNIT_TESTS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/*.c)))
+LIVE_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/live/*.c)))
+LIVE_TESTS := $(sort $(wildcard tests/live/*.t)) $(LIVE_PROGRAMS)
+REAL_TESTS := $(sort $(wildcard tests/real/*.t))
+FUZZERS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
+
+$(UNIT_TESTS) $(LIVE_PROGRAMS) $(FUZZERS): $(O)/%: $(O)/%.o $(TEST_LINK)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LINK) $(TEST_LIBS)
+
+include tests/targets/targets.mk
+
+PROVE := prove --failures --merge $(if $(V),--verbose) $(PROVE_FLAGS)
+TEST_ENV := HOTFIX_O='$(abspath $(O))' HOTFIX_TOP='$(CURDIR)' HOTFIX_SAN='$(SAN)'
+
+check-unit: $(UNIT_TESTS)
+	$(TEST_ENV) $(PROVE) $(UNIT_TESTS)
+
+check-live: all $(LIVE_PROGRAMS) $(TARGETS)
+	$(TEST_ENV) $(PROVE) --timer $(LIVE_TESTS)
+
+check-real: all
+	$(TEST_ENV) $(PROVE) --timer $(REAL_TESTS)
+
+check: deps
+	$(Q)$(MAKE) --no-print-directory check-all
+
+.PHONY: check-all test
+check-all: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TARGETS)
+	$(TEST_ENV) $(PROVE) --timer $(UNIT_TESTS) $(LIVE_TESTS) $(REAL_TESTS)
+
+# make test T='tests/live/apply.t build/tests/unit/site'
+test: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TARGETS)
+	$(TEST_ENV) $(PROVE) --timer $(T)
+
+fuzz: $(FUZZERS)
+	$(Q)for f in $(FUZZERS); do echo $$f; $(TEST_ENV) $$f || exit 1; done
