@@ -45,6 +45,9 @@ struct arch {
 	/* Bytes of a landing pad (endbr64, bti) at the start of @code, or 0. */
 	size_t (*landing_pad_size)(const uint8_t *code, size_t size);
 
+	/* Size of the NOP at the start of @code; 0 when it is no NOP. */
+	size_t (*nop_size)(const uint8_t *code, size_t size);
+
 	/*
 	 * Size of the padding instruction (a NOP of any length, a trap) at the
 	 * start of @code; 0 when it is something else.
