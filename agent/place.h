@@ -1,18 +1,36 @@
 /*
  * Finding room for an image near a module.
+ *
+ *   low |  image  |g| module ... |  heap ->      room kept      | image |
+ *                 \ guard page         \ PLACE_GROWTH_ROOM
+ *
+ * Room below the module comes first: nothing grows towards it. The heap (brk)
+ * of a main program grows upwards from its end, the main stack downwards; room
+ * that they may want is never taken, for a failing brk(2) or a stack that
+ * cannot grow would be our doing, hours later.
  */
 #pragma once
 
 #include "../lib/types.h"
 #include "procfs.h"
 
+/* Left free above the heap (or where one may begin) and below the stack. */
+#define PLACE_GROWTH_ROOM (256ull << 20)
+
+/* x86-64: a rel32 reaches 2 GiB from its own end; the margin spares us proofs
+ * about the last bytes. */
+#define PLACE_REACH ((2ull << 30) - (1ull << 20))
+
 /**
  * place_find() - a hole of @size bytes from which all of @near is in reach
  * @reach: largest distance, in bytes, either way (2 GiB less a margin)
+ * @size:  page-aligned
  *
- * Every byte of the hole reaches every byte of @near. Prefers room above the
- * module and away from the heap's way up; keeps a guard page's distance (and
- * the stack guard gap) to neighbours; respects vm.mmap_min_addr.
+ * Every byte of the hole reaches every byte of @near. The nearest hole below
+ * the module is taken, else the best above it, as far from the heap as the
+ * reach allows. A page stays free on both sides, so that no mapping of the
+ * target ever merges with ours. The first MiB of the address space is left
+ * alone (vm.mmap_min_addr, null pointers with an offset).
  *
  * Return: 0; -ECANCELED (code "no-room") when there is none.
  */

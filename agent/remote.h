@@ -53,6 +53,9 @@ int remote_syscall(struct remote *remote, long number,
 		   const uint64_t arguments[6], int64_t *ret_value,
 		   struct hf_diag *diag);
 
+/* The process whose thread is borrowed. */
+const struct process *remote_process(const struct remote *remote);
+
 /* Address of REMOTE_SCRATCH_SIZE writable bytes in the target. */
 hf_addr remote_scratch(const struct remote *remote);
 
