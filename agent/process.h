@@ -3,8 +3,11 @@
  *
  * A PID can be reused while we look. Everything goes through /proc/PID opened
  * once as a directory: when that process is gone, reads fail with ESRCH, and
- * never show another one. ptrace knows only numbers, so tracee.c compares the
- * start time after it has seized.
+ * never show another one. ptrace knows only numbers, so tracee.c looks into
+ * that directory again after it has seized.
+ *
+ * When the main thread has ended before the others, /proc/PID shows an empty
+ * process; then one of its living threads stands for it.
  *
  * Memory is reached through /proc/PID/mem, which also writes to pages that are
  * read-only for the target (private pages are copied, never the file), and
@@ -21,22 +24,24 @@
 
 struct process {
 	pid_t pid;
-	int dir;     /* /proc/PID */
+	int dir;     /* /proc/PID, or /proc/PID/task/TID of a living thread */
+	int task;    /* /proc/PID/task */
 	int mem;     /* /proc/PID/mem, read and write */
 	uint64_t start_time; /* clock ticks after boot, /proc/PID/stat field 22 */
 	char command[16 + 1]; /* comm */
 	char *executable; /* target of /proc/PID/exe, " (deleted)" removed */
 	bool executable_deleted;
-	uint16_t machine; /* e_machine of the main program, from memory */
+	uint16_t machine; /* e_machine of the program that runs */
 };
 
 /**
  * process_open() - get hold of a live 64-bit user process
  * @ret_process: owned by the caller; release with process_free()
  *
- * Return: 0; -ESRCH there is no such process, or it is a zombie; -ECANCELED a
- * kernel thread or a process of another class (32 bit); -EPERM with the
- * capability or setting that is missing; -errno.
+ * Return: 0; -EINVAL @pid is no process id; -ESRCH there is no such process, or
+ * it is a zombie; -ECANCELED a kernel thread, a process of another class (32
+ * bit), or ourselves; -EPERM with the capability or setting that is missing;
+ * -errno.
  */
 int process_open(pid_t pid, struct process **ret_process, struct hf_diag *diag);
 
@@ -57,3 +62,24 @@ int process_read_string(const struct process *process, hf_addr address,
 
 /* true while the same process (not a successor of its PID) is alive. */
 bool process_alive(const struct process *process);
+
+/**
+ * process_denied() - say why the kernel does not let us touch a process
+ *
+ * Looks at owners, namespaces, Yama and dumpability to name the one thing that
+ * is missing. Return: -EPERM.
+ */
+int process_denied(const struct process *process, struct hf_diag *diag);
+
+/* From a "stat" file of /proc: of a process or of a thread. */
+struct process_stat {
+	char command[16 + 1];
+	char state; /* R S D T t Z X I */
+	unsigned int flags; /* PF_* of the kernel */
+	long nr_threads;
+	uint64_t start_time;
+};
+
+/* Return: 0; -ESRCH; -EBADMSG; -errno. */
+int process_stat_read(int dirfd, const char *path,
+		      struct process_stat *ret_stat);
