@@ -4,6 +4,11 @@
 TARGET_CFLAGS := -g -O2 -fstack-protector-strong -fPIE -pthread
 TARGET_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now -pthread
 
+# The same program as other distributions and people build it.
+TARGET_LDFLAGS_modules_lazy := -no-pie -Wl,-z,lazy
+TARGET_LDFLAGS_modules_static := -no-pie -static
+$(O)/tests/targets/modules_musl: CC := musl-gcc
+
 TARGETS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/targets/*.c)))
 
 $(O)/tests/targets/%: tests/targets/%.c

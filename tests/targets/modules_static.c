@@ -1,0 +1,2 @@
+#define MODULES_STATIC
+#include "modules.c"
