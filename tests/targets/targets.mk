@@ -15,3 +15,9 @@ $(O)/tests/targets/%: tests/targets/%.c
 	@mkdir -p $(@D)
 	$(call say,TARGET,$@)
 	$(Q)$(CC) $(TARGET_CFLAGS) $(TARGET_CFLAGS_$*) -o $@ $< $(TARGET_LDFLAGS) $(TARGET_LDFLAGS_$*)
+
+TARGET_CFLAGS_stack_nounwind := -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer
+TARGET_CFLAGS_stack_musl := -fno-pie
+TARGET_LDFLAGS_stack_musl := -static -no-pie
+$(O)/tests/targets/stack_musl: CC := musl-gcc
+$(O)/tests/targets/stack_musl $(O)/tests/targets/stack_nounwind: tests/targets/stack_scenes.c

@@ -1,0 +1,324 @@
+/*
+ * Looking at all of a process's memory for words that lead into some code.
+ *
+ * Reservations can be a thousand times larger than what is in use, and reading
+ * an untouched page would make the kernel back it. So private mappings are read
+ * only where /proc/PID/pagemap says that a page is present or swapped out: an
+ * untouched page holds nothing that the process has written. Shared memory may
+ * be in use without being in our page tables, and is read whole.
+ */
+#include "stack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../lib/io.h"
+
+#define CHUNK_SIZE  (1u << 20)
+#define CHUNK_PAGES (CHUNK_SIZE / HF_PAGE_SIZE)
+
+#define PAGE_PRESENT (1ull << 63)
+#define PAGE_SWAPPED (1ull << 62)
+
+struct walk {
+	const struct process *process;
+	int pagemap; /* -1: cannot be had, everything is read */
+	/* Called with words in ascending order; true ends the walk. */
+	bool (*visit)(void *context, const uint64_t *words, size_t nr,
+		      hf_addr address);
+	void *context;
+	uint64_t bytes;
+	size_t nr_unreadable;
+	uint64_t *words; /* CHUNK_SIZE bytes */
+};
+
+static int walk_init(struct walk *walk, const struct process *process,
+		     struct hf_diag *diag)
+{
+	walk->process = process;
+	walk->pagemap = -1;
+	walk->words = malloc(CHUNK_SIZE);
+	if (!walk->words)
+		return hf_fail(diag, -ENOMEM, "cannot look through memory");
+	walk->pagemap = openat(process->dir, "pagemap", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+static void walk_release(struct walk *walk)
+{
+	if (walk->pagemap >= 0)
+		close(walk->pagemap);
+	free(walk->words);
+}
+
+/* Return: 1: end of the walk; 0; -EFAULT: not readable as a whole; -ESRCH. */
+static int walk_read(struct walk *walk, hf_addr address, size_t size)
+{
+	int r;
+
+	r = process_read(walk->process, address, walk->words, size);
+	if (r < 0)
+		return r == -ESRCH ? r : -EFAULT;
+	walk->bytes += size;
+	return walk->visit(walk->context, walk->words,
+			   size / sizeof(*walk->words), address);
+}
+
+/* Pages that are unmapped meanwhile or belong to a device are passed over. */
+static int walk_pages(struct walk *walk, hf_addr address, size_t nr)
+{
+	int r;
+
+	r = walk_read(walk, address, nr * HF_PAGE_SIZE);
+	if (r != -EFAULT)
+		return r;
+	for (size_t i = 0; i < nr; i++) {
+		r = walk_read(walk, address + i * HF_PAGE_SIZE, HF_PAGE_SIZE);
+		if (r == -EFAULT)
+			walk->nr_unreadable++;
+		else if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Which of @nr pages hold something; all, when that cannot be known. */
+static void pages_in_use(const struct walk *walk, hf_addr address, size_t nr,
+			 bool *ret_used)
+{
+	uint64_t entries[CHUNK_PAGES];
+	off_t offset = (off_t)(address / HF_PAGE_SIZE * sizeof(*entries));
+
+	memset(ret_used, true, nr * sizeof(*ret_used));
+	if (walk->pagemap < 0 || read_full_at(walk->pagemap, entries,
+					      nr * sizeof(*entries),
+					      offset) < 0)
+		return;
+	for (size_t i = 0; i < nr; i++)
+		ret_used[i] = entries[i] & (PAGE_PRESENT | PAGE_SWAPPED);
+}
+
+static int walk_chunk(struct walk *walk, hf_addr address, size_t nr,
+		      bool shared)
+{
+	bool used[CHUNK_PAGES];
+	size_t first = 0;
+
+	if (shared)
+		return walk_pages(walk, address, nr);
+	pages_in_use(walk, address, nr, used);
+	while (first < nr) {
+		size_t end = first;
+		int r;
+
+		while (end < nr && used[end])
+			end++;
+		if (end > first) {
+			r = walk_pages(walk, address + first * HF_PAGE_SIZE,
+				       end - first);
+			if (r)
+				return r;
+		}
+		first = end + 1;
+	}
+	return 0;
+}
+
+/* Return: 1: @visit ended it; 0; -ESRCH. */
+static int walk_range(struct walk *walk, struct range range, bool shared)
+{
+	hf_addr at = range.start;
+
+	while (at < range.end) {
+		size_t nr = (range.end - at) / HF_PAGE_SIZE;
+		int r;
+
+		if (nr > CHUNK_PAGES)
+			nr = CHUNK_PAGES;
+		r = walk_chunk(walk, at, nr, shared);
+		if (r)
+			return r;
+		at += nr * HF_PAGE_SIZE;
+	}
+	return 0;
+}
+
+static bool is_writable(const struct mapping *mapping)
+{
+	int wanted = PROT_READ | PROT_WRITE;
+
+	return (mapping->protection & wanted) == wanted;
+}
+
+/* --- return addresses anywhere -------------------------------------------- */
+
+static bool visit_for_returns(void *context, const uint64_t *words, size_t nr,
+			      hf_addr address)
+{
+	struct {
+		const struct stack_query *query;
+		struct stack_hit *hit;
+	} *search = context;
+	const struct stack_query *query = search->query;
+
+	for (size_t i = 0; i < nr; i++) {
+		for (size_t j = 0; j < query->nr_ranges; j++) {
+			if (words[i] <= query->ranges[j].start ||
+			    words[i] > query->ranges[j].end)
+				continue;
+			*search->hit = (struct stack_hit){
+				.range = j,
+				.value = words[i],
+				.where = address + i * sizeof(*words),
+				.unproven = true,
+			};
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A stack that a C library made: unnamed memory right above a guard page. */
+static bool is_thread_stack(const struct mappings *mappings, size_t i)
+{
+	const struct mapping *stack = &mappings->entries[i];
+	const struct mapping *guard = stack - 1;
+
+	if (stack->path[0] && strncmp(stack->path, "[anon:", 6))
+		return false;
+	return i > 0 && guard->protection == PROT_NONE &&
+	       guard->range.end == stack->range.start;
+}
+
+static bool is_on_it(const struct thread *thread, const struct mapping *mapping)
+{
+	return thread->state != THREAD_GONE &&
+	       range_contains(&mapping->range, thread->regs.rsp);
+}
+
+/*
+ * What is left to look at in mapping @i when a thread is on its own stack there:
+ * below the stack pointer all is dead, above it stack_check() has seen it. A
+ * thread's control block (fs) stands at the top of a stack made for it. Two
+ * threads in one mapping, or any other doubt: all of it.
+ */
+static struct range without_own_stack(const struct mappings *mappings, size_t i,
+				      const struct tracee *tracee)
+{
+	const struct mapping *mapping = &mappings->entries[i];
+	const struct thread *owner = NULL;
+	struct range rest = mapping->range;
+
+	for (size_t j = 0; j < tracee->nr_threads; j++) {
+		if (!is_on_it(&tracee->threads[j], mapping))
+			continue;
+		if (owner)
+			return rest;
+		owner = &tracee->threads[j];
+	}
+	if (!owner)
+		return rest;
+	if (!strcmp(mapping->path, "[stack]"))
+		rest.start = rest.end;
+	else if (is_thread_stack(mappings, i) &&
+		 range_contains(&rest, owner->regs.fs_base) &&
+		 owner->regs.fs_base > owner->regs.rsp)
+		rest.start = align_down(owner->regs.fs_base, HF_PAGE_SIZE);
+	return rest;
+}
+
+int stack_scan_memory(const struct stack_query *query,
+		      const struct tracee *tracee, struct stack_hit *ret_hit,
+		      struct hf_diag *diag)
+{
+	struct stack_hit hit;
+	struct {
+		const struct stack_query *query;
+		struct stack_hit *hit;
+	} search = { query, &hit };
+	struct walk walk = { .visit = visit_for_returns, .context = &search };
+	int r;
+
+	r = walk_init(&walk, query->process, diag);
+	for (size_t i = 0; r == 0 && i < query->mappings->nr; i++) {
+		const struct mapping *mapping = &query->mappings->entries[i];
+
+		if (mapping->shared || !is_writable(mapping))
+			continue;
+		r = walk_range(&walk,
+			       without_own_stack(query->mappings, i, tracee),
+			       false);
+	}
+	walk_release(&walk);
+	if (r < 0)
+		return hf_fail(diag, r, "cannot look through memory");
+	if (query->stats)
+		query->stats->bytes += walk.bytes;
+	if (r == 1)
+		*ret_hit = hit;
+	return r;
+}
+
+/* --- pointers into an image ----------------------------------------------- */
+
+struct pointer_search {
+	struct range range;
+	struct memory_pointers found;
+};
+
+static bool visit_for_pointers(void *context, const uint64_t *words, size_t nr,
+			       hf_addr address)
+{
+	struct pointer_search *search = context;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (!range_contains(&search->range, words[i]))
+			continue;
+		if (!search->found.nr_found++) {
+			search->found.first_where =
+				address + i * sizeof(*words);
+			search->found.first_value = words[i];
+		}
+	}
+	return false;
+}
+
+/* Both parts of @mapping that @skip leaves. */
+static int walk_around(struct walk *walk, const struct mapping *mapping,
+		       const struct range *skip)
+{
+	struct range below = mapping->range, above = mapping->range;
+	int r;
+
+	if (skip->end <= below.start || skip->start >= below.end)
+		return walk_range(walk, mapping->range, mapping->shared);
+	below.end = align_down(skip->start, HF_PAGE_SIZE);
+	above.start = align_up(skip->end, HF_PAGE_SIZE);
+	r = walk_range(walk, below, mapping->shared);
+	return r ? r : walk_range(walk, above, mapping->shared);
+}
+
+int memory_scan_pointers(const struct process *process,
+			 const struct mappings *mappings, struct range range,
+			 struct range skip,
+			 struct memory_pointers *ret_pointers,
+			 struct hf_diag *diag)
+{
+	struct pointer_search search = { .range = range };
+	struct walk walk = { .visit = visit_for_pointers, .context = &search };
+	int r;
+
+	r = walk_init(&walk, process, diag);
+	for (size_t i = 0; r == 0 && i < mappings->nr; i++) {
+		if (is_writable(&mappings->entries[i]))
+			r = walk_around(&walk, &mappings->entries[i], &skip);
+	}
+	walk_release(&walk);
+	if (r < 0)
+		return hf_fail(diag, r, "cannot look through memory");
+	search.found.nr_unreadable = walk.nr_unreadable;
+	*ret_pointers = search.found;
+	return 0;
+}

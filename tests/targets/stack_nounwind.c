@@ -1,0 +1,2 @@
+/* The scenes, built without unwind tables. */
+#include "stack_scenes.c"
