@@ -1,0 +1,86 @@
+"""What live tests look at: a process from outside, and JSON from inside.
+
+look.py snapshot PID   all that a target could notice of having been touched
+look.py member PATH    a member of the JSON on stdin: "results.0.outcome";
+                       "#" is the length of a list or object
+"""
+import hashlib
+import json
+import os
+import sys
+
+STATUS = ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "TracerPid", "Seccomp",
+          "NoNewPrivs")
+
+
+def code_digest(memory, start, end):
+    digest = hashlib.sha256()
+    while start < end:
+        size = min(end - start, 1 << 20)
+        try:
+            digest.update(os.pread(memory, size, start))
+        except OSError as error:
+            return "unreadable: %s" % error.strerror
+        start += size
+    return digest.hexdigest()[:24]
+
+
+def mappings(pid):
+    memory = os.open("/proc/%d/mem" % pid, os.O_RDONLY)
+    for line in open("/proc/%d/maps" % pid):
+        fields = line.split(maxsplit=5)
+        start, end = (int(x, 16) for x in fields[0].split("-"))
+        name = fields[5].strip() if len(fields) > 5 else ""
+        if name == "[stack]":
+            # It grows by itself, downwards.
+            yield "map %x %s %s" % (end, fields[1], name)
+            continue
+        yield "map %s %s %s %s" % (fields[0], fields[1], fields[4], name)
+        if "x" in fields[1] and name != "[vsyscall]":
+            yield "code %s %s" % (fields[0], code_digest(memory, start, end))
+    os.close(memory)
+
+
+def descriptors(pid):
+    directory = "/proc/%d/fd" % pid
+    for fd in sorted(os.listdir(directory), key=int):
+        yield "fd %s %s" % (fd, os.readlink("%s/%s" % (directory, fd)))
+
+
+def threads(pid):
+    """One line per kind of thread: tids of short-lived ones would differ."""
+    lines = []
+    for tid in os.listdir("/proc/%d/task" % pid):
+        try:
+            status = open("/proc/%d/task/%s/status" % (pid, tid)).read()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        fields = dict(l.split(":", 1) for l in status.splitlines() if ":" in l)
+        lines.append("thread " + " ".join(
+            "%s=%s" % (name, fields.get(name, "?").strip())
+            for name in STATUS))
+    return sorted(lines)
+
+
+def snapshot(pid):
+    for part in (mappings, descriptors, threads):
+        for line in part(pid):
+            print(line)
+
+
+def member(path):
+    value = json.load(sys.stdin)
+    for key in path.split("."):
+        if key == "#":
+            value = len(value)
+        elif isinstance(value, list):
+            value = value[int(key)]
+        else:
+            value = value[key]
+    print(value if isinstance(value, str) else json.dumps(value))
+
+
+if sys.argv[1] == "snapshot":
+    snapshot(int(sys.argv[2]))
+else:
+    member(sys.argv[2])
