@@ -104,6 +104,8 @@ struct control_block {
 
 /* A control block read back into our memory and checked. */
 struct control {
+	/* Of a damaged one only `base` and `total_size` (what is mapped) and,
+	 * where the mapping has it, `name` are set. */
 	struct control_block block;
 	struct control_site *sites;
 	struct control_range *old_ranges;
@@ -111,6 +113,8 @@ struct control {
 	bool damaged; /* a mapping of ours without a valid control block */
 	struct range mapped; /* what really is mapped of it, hull */
 };
+
+#define CONTROL_MAPPING_PREFIX "hotfix:"
 
 struct controls {
 	struct control *entries; /* ascending by sequence */
@@ -125,8 +129,12 @@ uint64_t control_size(const struct patch_file *patch);
 /**
  * control_encode() - the control pages of a patch about to be mapped
  * @block: members that only the caller knows are taken from here (sequence,
- *         mode, module_bias, agent_*); sizes and offsets are filled in
+ *         mode, module_bias, agent_*, hooks); what @patch says (name, digest,
+ *         build-id), sizes and offsets are filled in; the state is STAGED
+ * @sites, @ranges: at most one per function and per part of the manifest
  * @ret_pages: control_size() bytes
+ *
+ * Return: 0; -EINVAL when they are more than control_size() has room for.
  */
 int control_encode(const struct patch_file *patch, hf_addr base,
 		   const struct control_block *block,

@@ -1,0 +1,524 @@
+/*
+ * The control block is written by us and lies in pages that the target cannot
+ * write, but it is read back from a process that may be broken or hostile. So
+ * nothing of it counts before all of it has been checked against the mapping
+ * that it stands in; a block that fails is only an extent to be taken away.
+ */
+#include "control.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* The layout is a format: a newer agent meets blocks of an older one. */
+static_assert(sizeof(struct control_write) == 40);
+static_assert(sizeof(struct control_site) == 248);
+static_assert(sizeof(struct control_range) == 24);
+static_assert(sizeof(struct control_block) == 328);
+static_assert(offsetof(struct control_block, state) == CONTROL_STATE_OFFSET);
+static_assert(offsetof(struct control_block, base) == 16);
+static_assert(offsetof(struct control_block, mode) == 80);
+static_assert(offsetof(struct control_block, sites_offset) == 104);
+static_assert(offsetof(struct control_block, hooks) == 128);
+static_assert(offsetof(struct control_block, digest) == 160);
+static_assert(offsetof(struct control_block, build_id_size) == 192);
+static_assert(offsetof(struct control_block, name) == 260);
+static_assert(NR_HOOKS == 4);
+
+#define CONTROL_SIZE_MAX (64u << 20)
+/* A relay jump stands within a short jump's reach of its function. */
+#define WRITE_DISTANCE_MAX 4096
+
+const char *control_state_name(enum control_state state)
+{
+	switch (state) {
+	case CONTROL_STAGED:
+		return "staged";
+	case CONTROL_SWITCHING:
+		return "switching";
+	case CONTROL_ACTIVE:
+		return "active";
+	case CONTROL_REVERTING:
+		return "reverting";
+	case CONTROL_RETIRED:
+		return "retired";
+	}
+	return "unknown";
+}
+
+static size_t patch_nr_ranges(const struct patch_file *patch)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < patch->manifest->nr_functions; i++)
+		nr += patch->manifest->functions[i].nr_parts;
+	return nr;
+}
+
+/* Where the tables of @patch begin in its control pages. */
+static void control_layout(const struct patch_file *patch,
+			   struct control_block *block)
+{
+	block->sites_offset = sizeof(*block);
+	block->old_ranges_offset =
+		block->sites_offset +
+		patch->manifest->nr_functions * sizeof(struct control_site);
+	block->manifest_offset =
+		block->old_ranges_offset +
+		patch_nr_ranges(patch) * sizeof(struct control_range);
+	block->manifest_size = (uint32_t)patch->manifest_json_size;
+	block->control_size =
+		align_up(block->manifest_offset + block->manifest_size,
+			 HF_PAGE_SIZE);
+	block->total_size =
+		block->control_size + align_up(patch->image_size, HF_PAGE_SIZE);
+}
+
+uint64_t control_size(const struct patch_file *patch)
+{
+	struct control_block block;
+
+	control_layout(patch, &block);
+	return block.control_size;
+}
+
+static void control_identify(const struct patch_file *patch,
+			     struct control_block *block)
+{
+	const struct build_id *id = &patch->manifest->target.build_id;
+
+	memcpy(block->magic, CONTROL_MAGIC, sizeof(block->magic));
+	block->version = CONTROL_VERSION;
+	block->state = CONTROL_STAGED;
+	memcpy(block->digest, patch->digest, sizeof(block->digest));
+	memset(block->build_id, 0, sizeof(block->build_id));
+	block->build_id_size = (uint32_t)id->size;
+	memcpy(block->build_id, id->bytes, id->size);
+	memset(block->name, 0, sizeof(block->name));
+	memcpy(block->name, patch->manifest->name,
+	       strnlen(patch->manifest->name, sizeof(block->name) - 1));
+	memset(block->reserved, 0, sizeof(block->reserved));
+}
+
+int control_encode(const struct patch_file *patch, hf_addr base,
+		   const struct control_block *block,
+		   const struct control_site *sites, size_t nr_sites,
+		   const struct control_range *ranges, size_t nr_ranges,
+		   uint8_t *ret_pages, struct hf_diag *diag)
+{
+	struct control_block out = *block;
+
+	if (nr_sites > patch->manifest->nr_functions ||
+	    nr_ranges > patch_nr_ranges(patch) ||
+	    patch->manifest_json_size > PATCH_FILE_SIZE_MAX)
+		return hf_fail(diag, -EINVAL,
+			       "the record of patch %s does not fit its pages",
+			       patch->manifest->name);
+	control_identify(patch, &out);
+	control_layout(patch, &out);
+	out.base = base;
+	out.nr_sites = (uint32_t)nr_sites;
+	out.nr_old_ranges = (uint32_t)nr_ranges;
+
+	memset(ret_pages, 0, out.control_size);
+	memcpy(ret_pages, &out, sizeof(out));
+	if (nr_sites)
+		memcpy(ret_pages + out.sites_offset, sites,
+		       nr_sites * sizeof(*sites));
+	if (nr_ranges)
+		memcpy(ret_pages + out.old_ranges_offset, ranges,
+		       nr_ranges * sizeof(*ranges));
+	if (out.manifest_size)
+		memcpy(ret_pages + out.manifest_offset, patch->manifest_json,
+		       out.manifest_size);
+	return 0;
+}
+
+/* --- reading back ----------------------------------------------------------- */
+
+/* Mappings that belong together: one image, or what is left of one. */
+struct extent {
+	struct range range;
+	char name[64]; /* of the patch, from the mapping's name; "" unknown */
+	bool unnamed;  /* only the control block can tell */
+};
+
+/* "hotfix:NAME" out of a mapping's path; NULL: it is none of ours. */
+static const char *mapping_patch_name(const struct mapping *mapping,
+				      size_t *ret_length)
+{
+	static const struct { const char *before, *behind; } forms[] = {
+		{ "/memfd:" CONTROL_MAPPING_PREFIX, " (deleted)" },
+		{ "[anon:" CONTROL_MAPPING_PREFIX, "]" },
+	};
+	size_t length = strlen(mapping->path);
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+		size_t before = strlen(forms[i].before);
+		size_t behind = strlen(forms[i].behind);
+
+		if (length <= before + behind ||
+		    strncmp(mapping->path, forms[i].before, before) ||
+		    strcmp(mapping->path + length - behind, forms[i].behind))
+			continue;
+		*ret_length = length - before - behind;
+		return mapping->path + before;
+	}
+	return NULL;
+}
+
+static bool mapping_is_anonymous(const struct mapping *mapping)
+{
+	return !mapping->inode && !mapping->path[0] && !mapping->shared;
+}
+
+static bool begins_with_magic(const struct process *process, hf_addr address)
+{
+	char magic[sizeof(((struct control_block *)0)->magic)];
+
+	return !process_read(process, address, magic, sizeof(magic)) &&
+	       !memcmp(magic, CONTROL_MAGIC, sizeof(magic));
+}
+
+static void extent_set_name(struct extent *extent, const char *name,
+			    size_t length)
+{
+	if (length >= sizeof(extent->name))
+		return;
+	memcpy(extent->name, name, length);
+	extent->name[length] = '\0';
+	if (!manifest_name_valid(extent->name))
+		extent->name[0] = '\0';
+}
+
+/* Whether the mapping after @mapping continues the same image. */
+static bool mapping_continues(const struct mapping *mapping,
+			      const struct mapping *next)
+{
+	if (next->range.start != mapping->range.end ||
+	    next->inode != mapping->inode || next->device != mapping->device)
+		return false;
+	/* One file, or one name, mapped on: a second image would begin anew. */
+	return !strcmp(next->path, mapping->path) &&
+	       (!next->inode || next->offset != 0);
+}
+
+/**
+ * extent_at() - the image that begins with mapping @first
+ *
+ * Return: how many mappings it has; 0 when none begins there.
+ */
+static size_t extent_at(const struct process *process,
+			const struct mappings *mappings, size_t first,
+			struct extent *extent)
+{
+	const struct mapping *mapping = &mappings->entries[first];
+	const char *name;
+	size_t length = 0, nr = 1;
+
+	*extent = (struct extent){ .range = mapping->range };
+	name = mapping_patch_name(mapping, &length);
+	if (name) {
+		extent_set_name(extent, name, length);
+	} else {
+		if (!mapping_is_anonymous(mapping) ||
+		    mapping->protection != PROT_READ ||
+		    !begins_with_magic(process, mapping->range.start))
+			return 0;
+		extent->unnamed = true;
+	}
+	for (; first + nr < mappings->nr; nr++, mapping++) {
+		if (!mapping_continues(mapping, mapping + 1))
+			break;
+		/* Without names a neighbour may be anybody's; the block's own
+		 * size decides later. */
+		extent->range.end = mapping[1].range.end;
+	}
+	return nr;
+}
+
+static bool table_fits(const struct control_block *block, uint64_t offset,
+		       uint64_t nr, uint64_t size)
+{
+	return offset >= sizeof(*block) && offset <= block->control_size &&
+	       nr <= (block->control_size - offset) / size;
+}
+
+static bool block_is_sane(const struct control_block *block,
+			  const struct extent *extent)
+{
+	uint64_t mapped = extent->range.end - extent->range.start;
+
+	if (memcmp(block->magic, CONTROL_MAGIC, sizeof(block->magic)) ||
+	    block->version != CONTROL_VERSION ||
+	    block->state < CONTROL_STAGED || block->state > CONTROL_RETIRED ||
+	    block->base != extent->range.start)
+		return false;
+	if (block->control_size % HF_PAGE_SIZE ||
+	    block->total_size % HF_PAGE_SIZE ||
+	    block->control_size < sizeof(*block) ||
+	    block->control_size > CONTROL_SIZE_MAX ||
+	    block->control_size > block->total_size ||
+	    block->total_size > mapped ||
+	    (!extent->unnamed && block->total_size != mapped))
+		return false;
+	if (!table_fits(block, block->sites_offset, block->nr_sites,
+			sizeof(struct control_site)) ||
+	    !table_fits(block, block->old_ranges_offset, block->nr_old_ranges,
+			sizeof(struct control_range)) ||
+	    !table_fits(block, block->manifest_offset, block->manifest_size, 1))
+		return false;
+	return block->build_id_size <= BUILD_ID_SIZE_MAX &&
+	       memchr(block->name, '\0', sizeof(block->name)) &&
+	       manifest_name_valid(block->name);
+}
+
+static bool write_is_sane(const struct control_site *site,
+			  const struct control_write *write)
+{
+	uint64_t distance = write->address > site->function ?
+				    write->address - site->function :
+				    site->function - write->address;
+
+	return write->size && write->size <= sizeof(write->old_bytes) &&
+	       distance <= WRITE_DISTANCE_MAX;
+}
+
+static bool site_is_sane(const struct control_site *site)
+{
+	if (site->nr_writes < 1 || site->nr_writes > SITE_WRITES_MAX ||
+	    site->strategy > SITE_SHORT_JUMP ||
+	    site->function_size > UINT64_MAX - site->function ||
+	    !memchr(site->name, '\0', sizeof(site->name)))
+		return false;
+	for (size_t i = 0; i < site->nr_writes; i++)
+		if (!write_is_sane(site, &site->writes[i]))
+			return false;
+	return true;
+}
+
+static bool tables_are_sane(const struct control *control)
+{
+	for (size_t i = 0; i < control->block.nr_sites; i++)
+		if (!site_is_sane(&control->sites[i]))
+			return false;
+	for (size_t i = 0; i < control->block.nr_old_ranges; i++)
+		if (control->old_ranges[i].start > control->old_ranges[i].end ||
+		    control->old_ranges[i].site >= control->block.nr_sites)
+			return false;
+	return true;
+}
+
+static int table_read(const struct process *process, hf_addr address,
+		      size_t nr, size_t size, void *ret_table)
+{
+	owned(free_p) void *table = calloc(nr + 1, size);
+
+	if (!table)
+		return -ENOMEM;
+	if (nr && process_read(process, address, table, nr * size))
+		return -EBADMSG;
+	*(void **)ret_table = take_ptr(table);
+	return 0;
+}
+
+/* For people only: whatever is wrong with it, the patch can be reverted. */
+static void manifest_read(const struct process *process,
+			  struct control *control)
+{
+	owned(free_p) char *json = NULL;
+	size_t size = control->block.manifest_size;
+
+	if (table_read(process,
+		       control->block.base + control->block.manifest_offset,
+		       size, 1, &json))
+		return;
+	if (manifest_parse(json, size, &control->manifest, NULL))
+		control->manifest = NULL;
+}
+
+static void control_release(struct control *control)
+{
+	free(control->sites);
+	free(control->old_ranges);
+	if (control->manifest)
+		manifest_free(control->manifest);
+	*control = (struct control){ 0 };
+}
+
+/* Return: 0; -EBADMSG: not a block that can be believed; -ENOMEM. */
+static int block_read(const struct process *process,
+		      const struct extent *extent, struct control *control)
+{
+	struct control_block *block = &control->block;
+	hf_addr base = extent->range.start;
+	int r;
+
+	if (process_read(process, base, block, sizeof(*block)) ||
+	    !block_is_sane(block, extent))
+		return -EBADMSG;
+	r = table_read(process, base + block->sites_offset, block->nr_sites,
+		       sizeof(struct control_site), &control->sites);
+	if (!r)
+		r = table_read(process, base + block->old_ranges_offset,
+			       block->nr_old_ranges,
+			       sizeof(struct control_range),
+			       &control->old_ranges);
+	if (r)
+		return r;
+	if (!tables_are_sane(control))
+		return -EBADMSG;
+	control->mapped = (struct range){ base, base + block->total_size };
+	manifest_read(process, control);
+	return 0;
+}
+
+static void control_set_damaged(const struct extent *extent,
+				const struct mapping *first,
+				struct control *control)
+{
+	control_release(control);
+	control->damaged = true;
+	/* Unnamed neighbours of a block that lies are not ours to take. */
+	control->mapped = extent->unnamed ? first->range : extent->range;
+	control->block.base = control->mapped.start;
+	control->block.total_size = control->mapped.end - control->mapped.start;
+	memcpy(control->block.name, extent->name, sizeof(extent->name));
+}
+
+static int controls_append(struct controls *controls,
+			   const struct control *control)
+{
+	struct control *entries =
+		reallocarray(controls->entries, controls->nr + 1,
+			     sizeof(*entries));
+
+	if (!entries)
+		return -ENOMEM;
+	controls->entries = entries;
+	entries[controls->nr++] = *control;
+	return 0;
+}
+
+static int control_compare(const void *a, const void *b)
+{
+	const struct control *left = a, *right = b;
+
+	if (left->block.sequence != right->block.sequence)
+		return left->block.sequence < right->block.sequence ? -1 : 1;
+	return (left->block.base > right->block.base) -
+	       (left->block.base < right->block.base);
+}
+
+static int controls_scan(const struct process *process,
+			 const struct mappings *mappings,
+			 struct controls *controls)
+{
+	size_t i = 0;
+
+	while (i < mappings->nr) {
+		const struct mapping *first = &mappings->entries[i];
+		struct control control = { 0 };
+		struct extent extent;
+		size_t nr = extent_at(process, mappings, i, &extent);
+		int r;
+
+		if (!nr) {
+			i++;
+			continue;
+		}
+		r = block_read(process, &extent, &control);
+		if (r == -EBADMSG)
+			control_set_damaged(&extent, first, &control);
+		if (r != -ENOMEM)
+			r = controls_append(controls, &control);
+		if (r) {
+			control_release(&control);
+			return r;
+		}
+		/* What follows an unnamed image is looked at by itself. */
+		while (i < mappings->nr && mappings->entries[i].range.start <
+						   control.mapped.end)
+			i++;
+	}
+	return 0;
+}
+
+int controls_read(const struct process *process,
+		  const struct mappings *mappings, struct controls *ret_controls,
+		  struct hf_diag *diag)
+{
+	struct controls controls = { 0 };
+	int r;
+
+	r = controls_scan(process, mappings, &controls);
+	if (!r && controls.nr && !process_alive(process))
+		r = -ESRCH;
+	if (r) {
+		controls_release(&controls);
+		return hf_fail(diag, r, "cannot read the patches of process %d",
+			       process->pid);
+	}
+	if (controls.nr)
+		qsort(controls.entries, controls.nr, sizeof(*controls.entries),
+		      control_compare);
+	*ret_controls = controls;
+	return 0;
+}
+
+void controls_release(struct controls *controls)
+{
+	for (size_t i = 0; i < controls->nr; i++)
+		control_release(&controls->entries[i]);
+	free(controls->entries);
+	*controls = (struct controls){ 0 };
+}
+
+struct control *controls_find(const struct controls *controls, const char *name)
+{
+	struct control *found = NULL;
+
+	/* A retired image may share its name with the patch applied again:
+	 * the later one is meant. */
+	for (size_t i = 0; i < controls->nr; i++) {
+		struct control *control = &controls->entries[i];
+
+		if (strcmp(control->block.name, name))
+			continue;
+		if (!found || found->damaged ||
+		    found->block.state == CONTROL_RETIRED ||
+		    (!control->damaged &&
+		     control->block.state != CONTROL_RETIRED))
+			found = control;
+	}
+	return found;
+}
+
+int control_set_state(const struct process *process, struct control *control,
+		      enum control_state state, struct hf_diag *diag)
+{
+	uint32_t value = state;
+	int r;
+
+	r = process_write(process, control->block.base + CONTROL_STATE_OFFSET,
+			  &value, sizeof(value));
+	if (r)
+		return hf_fail(diag, r,
+			       "cannot set the state of patch %s to \"%s\"",
+			       control->block.name, control_state_name(state));
+	control->block.state = value;
+	return 0;
+}
+
+uint64_t controls_last_sequence(const struct controls *controls)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < controls->nr; i++)
+		if (controls->entries[i].block.sequence > last)
+			last = controls->entries[i].block.sequence;
+	return last;
+}

@@ -1,0 +1,433 @@
+/*
+ * One run of pages of equal protection after the other, lowest first, so that
+ * the control block is there before anything else:
+ *
+ *	memfd_create   we: ftruncate, pwrite through /proc/PID/fd/N
+ *	mmap r--       control pages (and the r-- pages that follow them)
+ *	mmap r-x, ...  each run with its final protection
+ *	close
+ *
+ * Every remote call costs the borrowed thread some microseconds; there are
+ * only these. What was mapped is unmapped again when one of them fails.
+ */
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "../lib/io.h"
+#include "control.h"
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010u
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+#define MEMFD_LINK_PREFIX "/memfd:" CONTROL_MAPPING_PREFIX
+
+/* A stretch of pages of one protection; offsets from the image's base. */
+struct run {
+	uint64_t start, end;
+	int protection;
+};
+
+struct mapper {
+	struct remote *remote;
+	const struct process *process;
+	const struct image *image;
+	char name[80]; /* "hotfix:NAME" */
+	uint64_t mapped; /* this much stands, from base on */
+	int remote_fd;	 /* -1: anonymous memory */
+};
+
+/* --- the target's kernel ------------------------------------------------------ */
+
+static bool is_error(int64_t value)
+{
+	return value < 0 && value >= -4095;
+}
+
+static int remote_close(struct remote *remote, int fd, struct hf_diag *diag)
+{
+	const uint64_t arguments[6] = { (uint64_t)fd };
+	int64_t value = 0;
+	int r;
+
+	r = remote_syscall(remote, SYS_close, arguments, &value, diag);
+	if (!r && is_error(value))
+		r = hf_fail(diag, (int)value,
+			    "cannot close descriptor %d in process %d", fd,
+			    remote_process(remote)->pid);
+	return r;
+}
+
+/* Puts @mapper->name where the target's kernel can read it. */
+static int name_write(const struct mapper *mapper, struct hf_diag *diag)
+{
+	int r = process_write(mapper->process, remote_scratch(mapper->remote),
+			      mapper->name, sizeof(mapper->name));
+
+	if (r)
+		return hf_fail(diag, r, "cannot write to process %d",
+			       mapper->process->pid);
+	return 0;
+}
+
+/* --- runs of pages ---------------------------------------------------------- */
+
+/* The protection of the page at @offset from the base of the image. */
+static int page_protection(const struct image *image, uint64_t offset)
+{
+	const struct patch_file *patch = image->patch;
+	uint64_t page = offset - image->control_size;
+	int protection = PROT_NONE;
+
+	if (offset < image->control_size)
+		return PROT_READ;
+	for (size_t i = 0; i < patch->nr_segments; i++) {
+		const struct patch_segment *segment = &patch->segments[i];
+
+		if (segment->vaddr < page + HF_PAGE_SIZE &&
+		    segment->vaddr + segment->memory_size > page)
+			protection |= segment->protection;
+	}
+	/* Whole pages only, as every loader does it. */
+	if (page >= align_down(patch->relro_start, HF_PAGE_SIZE) &&
+	    page + HF_PAGE_SIZE <= align_down(patch->relro_end, HF_PAGE_SIZE))
+		protection &= ~PROT_WRITE;
+	return protection;
+}
+
+/* The longest run of equal pages from @start on. */
+static struct run run_at(const struct image *image, uint64_t start)
+{
+	struct run run = { start, start, page_protection(image, start) };
+
+	do
+		run.end += HF_PAGE_SIZE;
+	while (run.end < image->total_size &&
+	       page_protection(image, run.end) == run.protection);
+	return run;
+}
+
+static int runs_check(const struct image *image, struct hf_diag *diag)
+{
+	struct run run = { 0 };
+
+	if (!image->total_size || image->total_size % HF_PAGE_SIZE ||
+	    image->control_size % HF_PAGE_SIZE || image->base % HF_PAGE_SIZE)
+		return hf_fail(diag, -EINVAL, "an image is not made of pages");
+	for (uint64_t at = 0; at < image->total_size; at = run.end) {
+		run = run_at(image, at);
+		if ((run.protection & PROT_WRITE) &&
+		    (run.protection & PROT_EXEC))
+			return hf_error(diag, -EBADMSG, "patch-malformed",
+					"a page of the patch would be both writable and executable");
+	}
+	return 0;
+}
+
+static const char *mmap_reason(int error)
+{
+	switch (error) {
+	case -EEXIST:
+		return "the target has mapped something there meanwhile; try again";
+	case -ENOMEM:
+		return "it is at its limit of memory or of mappings (RLIMIT_AS, vm.max_map_count)";
+	case -EPERM:
+	case -EACCES:
+		return "the system forbids it to map new code (SELinux or seccomp policy)";
+	default:
+		return "its kernel refused";
+	}
+}
+
+static int refuse_map(const struct mapper *mapper, int error, hf_addr address,
+		      uint64_t size, struct hf_diag *diag)
+{
+	hf_fail(diag, error,
+		"process %d cannot map %" PRIu64 " bytes at %#" PRIx64,
+		mapper->process->pid, size, address);
+	hf_detail(diag, "%s", mmap_reason(error));
+	return error;
+}
+
+static int run_map(struct mapper *mapper, const struct run *run,
+		   struct hf_diag *diag)
+{
+	hf_addr address = mapper->image->base + run->start;
+	uint64_t size = run->end - run->start;
+	bool anonymous = mapper->remote_fd < 0;
+	int flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE |
+		    (anonymous ? MAP_ANONYMOUS : 0);
+	const uint64_t arguments[6] = {
+		address,	 size,
+		(uint64_t)run->protection, (uint64_t)flags,
+		(uint64_t)(int64_t)mapper->remote_fd,
+		anonymous ? 0 : run->start,
+	};
+	int64_t value = 0;
+	int r;
+
+	r = remote_syscall(mapper->remote, SYS_mmap, arguments, &value, diag);
+	if (r)
+		return r;
+	if (is_error(value))
+		return refuse_map(mapper, (int)value, address, size, diag);
+	/* A kernel before 4.17 takes the address for a mere wish. */
+	if ((hf_addr)value != address) {
+		struct range elsewhere = { (hf_addr)value,
+					   (hf_addr)value + size };
+
+		r = image_unmap(mapper->remote, elsewhere, diag);
+		return r ? r : refuse_map(mapper, -EEXIST, address, size, diag);
+	}
+	mapper->mapped = run->end;
+	return 0;
+}
+
+/* Where the kernel has names for anonymous memory. Not having one does no
+ * harm; a target that does not answer is noticed by the next call. */
+static void run_name(struct mapper *mapper, const struct run *run)
+{
+	const uint64_t arguments[6] = {
+		PR_SET_VMA,
+		PR_SET_VMA_ANON_NAME,
+		mapper->image->base + run->start,
+		run->end - run->start,
+		remote_scratch(mapper->remote),
+	};
+	int64_t value;
+
+	remote_syscall(mapper->remote, SYS_prctl, arguments, &value, NULL);
+}
+
+static int run_fill(struct mapper *mapper, const struct run *run,
+		    struct hf_diag *diag)
+{
+	int r;
+
+	if (run->protection == PROT_NONE)
+		return 0;
+	r = process_write(mapper->process, mapper->image->base + run->start,
+			  mapper->image->bytes + run->start,
+			  run->end - run->start);
+	if (r)
+		return hf_fail(diag, r, "cannot write the image into process %d",
+			       mapper->process->pid);
+	return 0;
+}
+
+static int runs_map(struct mapper *mapper, struct hf_diag *diag)
+{
+	struct run run = { 0 };
+	int r = 0;
+
+	while (!r && run.end < mapper->image->total_size) {
+		run = run_at(mapper->image, run.end);
+		r = run_map(mapper, &run, diag);
+		if (r || mapper->remote_fd >= 0)
+			continue;
+		/* The name first: whatever happens then, it is known as ours. */
+		run_name(mapper, &run);
+		r = run_fill(mapper, &run, diag);
+	}
+	return r;
+}
+
+/* Takes back what runs_map() has mapped. Says so when that fails. */
+static void runs_unmap(struct mapper *mapper, struct hf_diag *diag)
+{
+	struct range range = { mapper->image->base,
+			       mapper->image->base + mapper->mapped };
+	struct hf_diag why;
+
+	if (!mapper->mapped)
+		return;
+	if (image_unmap(mapper->remote, range, &why))
+		hf_detail(diag, "and could not be taken back: %s", why.message);
+	mapper->mapped = 0;
+}
+
+/* --- the memfd ---------------------------------------------------------------- */
+
+static int memfd_create_remotely(struct mapper *mapper, struct hf_diag *diag)
+{
+	uint64_t arguments[6] = { remote_scratch(mapper->remote),
+				  MFD_CLOEXEC | MFD_EXEC };
+	int64_t value = 0;
+	int r;
+
+	r = remote_syscall(mapper->remote, SYS_memfd_create, arguments, &value,
+			   diag);
+	/* Kernels before 6.3 do not know MFD_EXEC: executable is the default. */
+	if (!r && value == -EINVAL) {
+		arguments[1] = MFD_CLOEXEC;
+		r = remote_syscall(mapper->remote, SYS_memfd_create, arguments,
+				   &value, diag);
+	}
+	if (r)
+		return r;
+	if (value < 0 || value > INT_MAX)
+		return hf_fail(diag, is_error(value) ? (int)value : -EBADF,
+			       "process %d cannot make a memfd",
+			       mapper->process->pid);
+	mapper->remote_fd = (int)value;
+	return 0;
+}
+
+static int memfd_fill(const struct mapper *mapper, struct hf_diag *diag)
+{
+	const struct image *image = mapper->image;
+	owned(close_p) int fd = -1;
+	char path[32];
+	int r = 0;
+
+	snprintf(path, sizeof(path), "fd/%d", mapper->remote_fd);
+	fd = openat(mapper->process->dir, path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		r = -errno;
+	else if (ftruncate(fd, (off_t)image->total_size))
+		r = -errno;
+	else
+		r = write_full_at(fd, image->bytes, image->total_size, 0);
+	if (r)
+		return hf_fail(diag, r, "cannot write /proc/%d/%s",
+			       mapper->process->pid, path);
+	return 0;
+}
+
+/* Closes the memfd in the target, whatever became of it. */
+static int memfd_close(struct mapper *mapper, struct hf_diag *diag)
+{
+	int fd = mapper->remote_fd;
+
+	mapper->remote_fd = -1;
+	return remote_close(mapper->remote, fd, diag);
+}
+
+static int image_map_memfd(struct mapper *mapper, struct hf_diag *diag)
+{
+	struct hf_diag why;
+	int r, closed;
+
+	r = memfd_create_remotely(mapper, diag);
+	if (r)
+		return r;
+	r = memfd_fill(mapper, diag);
+	if (!r)
+		r = runs_map(mapper, diag);
+	closed = memfd_close(mapper, r ? &why : diag);
+	if (r && closed)
+		hf_detail(diag, "%s", why.message);
+	if (!r)
+		r = closed;
+	if (r)
+		runs_unmap(mapper, diag);
+	return r;
+}
+
+/* Whether anonymous memory is worth a try after a memfd has failed. */
+static bool is_forbidden(int error)
+{
+	return error == -EPERM || error == -EACCES || error == -ENOSYS ||
+	       error == -EINVAL || error == -EMFILE || error == -ENFILE ||
+	       error == -EFBIG || error == -ENOSPC || error == -ENODEV;
+}
+
+int image_map(struct remote *remote, const struct image *image,
+	      struct hf_diag *diag)
+{
+	struct mapper mapper = {
+		.remote = remote,
+		.process = remote_process(remote),
+		.image = image,
+		.remote_fd = -1,
+	};
+	int r;
+
+	snprintf(mapper.name, sizeof(mapper.name), CONTROL_MAPPING_PREFIX "%s",
+		 image->patch->manifest->name);
+	r = runs_check(image, diag);
+	if (!r)
+		r = name_write(&mapper, diag);
+	if (r)
+		return r;
+	r = image_map_memfd(&mapper, diag);
+	if (!is_forbidden(r))
+		return r;
+
+	r = runs_map(&mapper, diag);
+	if (r)
+		runs_unmap(&mapper, diag);
+	return r;
+}
+
+int image_unmap(struct remote *remote, struct range range, struct hf_diag *diag)
+{
+	const uint64_t arguments[6] = { range.start, range.end - range.start };
+	int64_t value = 0;
+	int r;
+
+	r = remote_syscall(remote, SYS_munmap, arguments, &value, diag);
+	if (!r && is_error(value))
+		r = hf_fail(diag, (int)value,
+			    "cannot unmap %#" PRIx64 "-%#" PRIx64
+			    " in process %d",
+			    range.start, range.end, remote_process(remote)->pid);
+	return r;
+}
+
+/* --- leftovers ---------------------------------------------------------------- */
+
+static bool fd_is_ours(int dir, const char *name)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return !strncmp(target, MEMFD_LINK_PREFIX, strlen(MEMFD_LINK_PREFIX));
+}
+
+int image_close_leftovers(struct remote *remote, size_t *ret_nr_closed,
+			  struct hf_diag *diag)
+{
+	const struct process *process = remote_process(remote);
+	owned(closedir_p) DIR *dir = NULL;
+	struct dirent *entry;
+	size_t nr_closed = 0;
+	int fd, r;
+
+	fd = openat(process->dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return hf_fail(diag, -errno, "cannot list /proc/%d/fd",
+			       process->pid);
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return hf_fail(diag, -ENOMEM, "cannot list /proc/%d/fd",
+			       process->pid);
+	}
+	while ((entry = readdir(dir))) {
+		if (!fd_is_ours(dirfd(dir), entry->d_name))
+			continue;
+		r = remote_close(remote, atoi(entry->d_name), diag);
+		if (r)
+			return r;
+		nr_closed++;
+	}
+	*ret_nr_closed = nr_closed;
+	return 0;
+}
