@@ -1,0 +1,108 @@
+#include "report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+
+void report_begin(struct operation_report *report, pid_t pid, const char *patch)
+{
+	memset(report, 0, sizeof(*report));
+	report->pid = pid;
+	if (patch)
+		snprintf(report->patch, sizeof(report->patch), "%s", patch);
+}
+
+void report_process(struct operation_report *report,
+		    const struct process *process)
+{
+	snprintf(report->command, sizeof(report->command), "%s",
+		 process->command);
+}
+
+int report_sites(struct operation_report *report,
+		 const struct control_site *sites, size_t nr_sites,
+		 struct hf_diag *diag)
+{
+	report->sites = calloc(nr_sites + 1, sizeof(*report->sites));
+	if (!report->sites)
+		return hf_fail(diag, -ENOMEM, "cannot report");
+	report->nr_sites = nr_sites;
+	for (size_t i = 0; i < nr_sites; i++) {
+		const struct control_site *site = &sites[i];
+
+		report->sites[i] = (struct operation_site){
+			.function = site->function,
+			.replacement = site->replacement,
+			.strategy = site->strategy,
+			/* The entry is written last. */
+			.size = site->nr_writes ?
+					site->writes[site->nr_writes - 1].size :
+					0,
+		};
+		snprintf(report->sites[i].name, sizeof(report->sites[i].name),
+			 "%s", site->name);
+	}
+	return 0;
+}
+
+int report_control(struct operation_report *report,
+		   const struct control *control, struct hf_diag *diag)
+{
+	report->image = control->block.base;
+	report->image_size = control->block.total_size;
+	report->mode = control->block.mode;
+	return report_sites(report, control->sites, control->block.nr_sites,
+			    diag);
+}
+
+void report_switch(struct operation_report *report,
+		   const struct switch_result *result)
+{
+	report->pause_ns = result->pause_ns;
+	report->wait_ns = result->wait_ns;
+	report->attempts = result->attempts;
+	report->nr_threads = result->nr_threads;
+	if (result->longest_stop_ns > report->longest_stop_ns)
+		report->longest_stop_ns = result->longest_stop_ns;
+}
+
+void report_note(struct operation_report *report, const char *format, ...)
+{
+	size_t used = strlen(report->notes);
+	va_list arguments;
+
+	if (used && used + 1 < sizeof(report->notes))
+		report->notes[used++] = '\n';
+	va_start(arguments, format);
+	vsnprintf(report->notes + used, sizeof(report->notes) - used, format,
+		  arguments);
+	va_end(arguments);
+}
+
+void report_replaced(struct operation_report *report, const char *name)
+{
+	char **grown = reallocarray(report->replaced, report->nr_replaced + 1,
+				    sizeof(*grown));
+	char *copy = strdup(name);
+
+	if (grown)
+		report->replaced = grown;
+	if (grown && copy)
+		report->replaced[report->nr_replaced++] = copy;
+	else
+		free(copy);
+}
+
+void operation_report_release(struct operation_report *report)
+{
+	for (size_t i = 0; i < report->nr_replaced; i++)
+		free(report->replaced[i]);
+	free(report->replaced);
+	free(report->sites);
+	report->replaced = NULL;
+	report->sites = NULL;
+	report->nr_replaced = report->nr_sites = 0;
+}

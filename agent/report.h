@@ -1,0 +1,34 @@
+/*
+ * Filling an operation_report. No printing here.
+ */
+#pragma once
+
+#include "operation.h"
+#include "switch.h"
+#include "target.h"
+
+/* Starts a report. @began_ns of the monotonic clock. */
+void report_begin(struct operation_report *report, pid_t pid,
+		  const char *patch);
+
+void report_process(struct operation_report *report,
+		    const struct process *process);
+
+/* The functions and the image of a block. Return: 0; -ENOMEM. */
+int report_control(struct operation_report *report,
+		   const struct control *control, struct hf_diag *diag);
+
+/* Where an image would go, and what it would lead where. */
+int report_sites(struct operation_report *report,
+		 const struct control_site *sites, size_t nr_sites,
+		 struct hf_diag *diag);
+
+void report_switch(struct operation_report *report,
+		   const struct switch_result *result);
+
+/* Adds a line that the operator should read. */
+void report_note(struct operation_report *report, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Remembers the name of a patch that this one took the place of. */
+void report_replaced(struct operation_report *report, const char *name);

@@ -1,0 +1,428 @@
+#include "switch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/io.h"
+#include "clock.h"
+#include "sites.h"
+#include "stack.h"
+
+/* Limits for what should take microseconds, so that nothing can hang. */
+#define SEIZE_TIMEOUT_MS 5000
+/* A thread that will not stop (vfork, a dead disk) must not keep the others
+ * standing: they run again, and there is another try. */
+#define HOLD_TIMEOUT_MS 100
+
+/* Between two looks, doubling from the first to the second. */
+#define FIRST_GAP_NS NS_PER_MS
+#define LONGEST_GAP_NS (50 * NS_PER_MS)
+
+struct sighting {
+	pid_t tid;
+	uint64_t first_ns;
+	uint64_t last_ns;
+};
+
+struct attempt {
+	const struct switch_request *request;
+	struct switch_result *result;
+	struct tracee *tracee;
+	struct range *ranges; /* of the transition, as the stack check wants */
+	uint8_t (*before)[15]; /* what stood at each store before the stop */
+	uint64_t stopped_at_ns;
+	struct sighting *sightings; /* who was in the way, and since when */
+	size_t nr_sightings;
+};
+
+static bool pause_exceeded(const struct attempt *attempt)
+{
+	uint64_t limit = attempt->request->options->max_pause_ns;
+
+	return limit && monotonic_ns() - attempt->stopped_at_ns > limit;
+}
+
+/* When a thread was first seen in the way without a clean look since. */
+static uint64_t sighting_since(struct attempt *attempt, pid_t tid, uint64_t now)
+{
+	struct sighting *grown;
+
+	for (size_t i = 0; i < attempt->nr_sightings; i++) {
+		struct sighting *sighting = &attempt->sightings[i];
+
+		if (sighting->tid != tid)
+			continue;
+		sighting->last_ns = now;
+		return sighting->first_ns;
+	}
+	grown = reallocarray(attempt->sightings, attempt->nr_sightings + 1,
+			     sizeof(*grown));
+	if (grown) {
+		attempt->sightings = grown;
+		grown[attempt->nr_sightings++] =
+			(struct sighting){ tid, now, now };
+	}
+	return now;
+}
+
+/* Threads that were not in the way in the last look start anew. */
+static void sightings_expire(struct attempt *attempt, uint64_t look_ns)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < attempt->nr_sightings; i++)
+		if (attempt->sightings[i].last_ns >= look_ns)
+			attempt->sightings[kept++] = attempt->sightings[i];
+	attempt->nr_sightings = kept;
+}
+
+static void thread_name_read(const struct process *process, pid_t tid,
+			     char ret_name[17])
+{
+	struct buffer text = { 0 };
+	char path[64];
+
+	snprintf(path, sizeof(path), "task/%d/comm", tid);
+	snprintf(ret_name, 17, "?");
+	if (!file_read(process->dir, path, 4096, &text, NULL))
+		snprintf(ret_name, 17, "%.*s",
+			 (int)strcspn((char *)text.data, "\n"), text.data);
+	buffer_release(&text);
+}
+
+static void busy_note(struct attempt *attempt, const struct thread *thread,
+		      const struct stack_hit *hit)
+{
+	struct switch_result *result = attempt->result;
+	uint64_t now = attempt->stopped_at_ns;
+	uint64_t since = sighting_since(attempt, thread->tid, now);
+
+	if (result->nr_busy == SWITCH_BUSY_MAX)
+		return;
+	result->busy[result->nr_busy++] = (struct switch_busy){
+		.tid = thread->tid,
+		.function = attempt->request->transition->ranges[hit->range]
+				    .function,
+		.syscall = (long)thread->regs.orig_rax,
+		.since_ns = now - since,
+		.unproven = hit->unproven,
+	};
+}
+
+/* Looks at every thread. Return: 0 free; -EBUSY; -ETIME the pause is used up. */
+static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
+{
+	const struct switch_request *request = attempt->request;
+	const struct target *target = request->target;
+	const struct stack_query query = {
+		.process = target->process,
+		.mappings = &target->mappings,
+		.modules = &target->modules,
+		.ranges = attempt->ranges,
+		.nr_ranges = request->transition->nr_ranges,
+		.scan_all = request->options->scan_all,
+	};
+	int r;
+
+	attempt->result->nr_busy = 0;
+	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
+		const struct thread *thread = &attempt->tracee->threads[i];
+		struct stack_hit hit;
+
+		if (thread->state == THREAD_GONE)
+			continue;
+		if (pause_exceeded(attempt))
+			return -ETIME;
+		r = stack_check(&query, thread, &hit, diag);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			busy_note(attempt, thread, &hit);
+	}
+	return attempt->result->nr_busy ? -EBUSY : 0;
+}
+
+/* Whether no thread refers to an image that is about to go out of use. */
+static bool leaving_is_free(struct attempt *attempt)
+{
+	const struct switch_request *request = attempt->request;
+	const struct stack_query query = {
+		.process = request->target->process,
+		.mappings = &request->target->mappings,
+		.modules = &request->target->modules,
+		.ranges = request->leaving,
+		.nr_ranges = request->nr_leaving,
+		.conservative = true,
+	};
+
+	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
+		const struct thread *thread = &attempt->tracee->threads[i];
+		struct stack_hit hit;
+
+		if (thread->state == THREAD_GONE)
+			continue;
+		if (pause_exceeded(attempt) ||
+		    stack_check(&query, thread, &hit, NULL))
+			return false;
+	}
+	return true;
+}
+
+static int site_changed(const struct attempt *attempt,
+			const struct transition_store *store,
+			const uint8_t *expected, const uint8_t *found,
+			struct hf_diag *diag)
+{
+	char what[256];
+
+	foreign_bytes_describe(&attempt->request->target->mappings,
+			       store->address, expected, found, store->size,
+			       what, sizeof(what));
+	hf_refuse(diag, "site-changed",
+		  "the entry of %s() was changed by somebody else: %s",
+		  store->function, what);
+	hf_hint(diag, "remove the debugger, probe or hook that put it there, "
+		      "then try again");
+	return -ECANCELED;
+}
+
+/* What stands at each store now; refuses what we did not put there. */
+static int sites_observe(struct attempt *attempt, struct hf_diag *diag)
+{
+	const struct transition *transition = attempt->request->transition;
+	const struct target *target = attempt->request->target;
+
+	for (size_t i = 0; i < transition->nr_stores; i++) {
+		const struct transition_store *store = &transition->stores[i];
+		int r = process_read(target->process, store->address,
+				     attempt->before[i], store->size);
+
+		if (r < 0)
+			return hf_fail(diag, r, "cannot read the entry of %s()",
+				       store->function);
+		if (!transition_store_known(&target->controls, store,
+					    attempt->before[i]))
+			return site_changed(attempt, store, store->after,
+					    attempt->before[i], diag);
+	}
+	return 0;
+}
+
+static int sites_still_same(const struct attempt *attempt, struct hf_diag *diag)
+{
+	const struct transition *transition = attempt->request->transition;
+	uint8_t now[15];
+
+	for (size_t i = 0; i < transition->nr_stores; i++) {
+		const struct transition_store *store = &transition->stores[i];
+		int r = process_read(attempt->request->target->process,
+				     store->address, now, store->size);
+
+		if (r < 0)
+			return hf_fail(diag, r, "cannot read the entry of %s()",
+				       store->function);
+		if (memcmp(now, attempt->before[i], store->size))
+			return site_changed(attempt, store, attempt->before[i],
+					    now, diag);
+	}
+	return 0;
+}
+
+/* Puts back the first @nr stores, the last one first. */
+static void sites_restore(const struct attempt *attempt, size_t nr)
+{
+	const struct transition *transition = attempt->request->transition;
+
+	while (nr--)
+		process_write(attempt->request->target->process,
+			      transition->stores[nr].address,
+			      attempt->before[nr], transition->stores[nr].size);
+}
+
+static int sites_write(const struct attempt *attempt, struct hf_diag *diag)
+{
+	const struct transition *transition = attempt->request->transition;
+
+	for (size_t i = 0; i < transition->nr_stores; i++) {
+		const struct transition_store *store = &transition->stores[i];
+		int r = process_write(attempt->request->target->process,
+				      store->address, store->after,
+				      store->size);
+
+		if (r < 0) {
+			sites_restore(attempt, i);
+			return hf_fail(diag, r, "cannot write the entry of %s()",
+				       store->function);
+		}
+	}
+	return 0;
+}
+
+/* With every thread held. */
+static int attempt_held(struct attempt *attempt, struct hf_diag *diag)
+{
+	const struct switch_request *request = attempt->request;
+	int r;
+
+	r = attempt_check(attempt, diag);
+	if (r == 0)
+		r = sites_still_same(attempt, diag);
+	if (r < 0)
+		return r;
+	attempt->result->leaving_free =
+		!request->nr_leaving || leaving_is_free(attempt);
+	return sites_write(attempt, diag);
+}
+
+/*
+ * Hold, check, write, let run. Nothing is held or traced afterwards.
+ *
+ * Return: 0; -EBUSY, -ETIME, -ETIMEDOUT: worth another try; other: final.
+ */
+static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
+{
+	struct switch_result *result = attempt->result;
+	owned(tracee_free_p) struct tracee *tracee = NULL;
+	uint64_t stop_ns;
+	int r;
+
+	r = tracee_seize(attempt->request->target->process, SEIZE_TIMEOUT_MS,
+			 &tracee, diag);
+	if (r < 0)
+		return r;
+	attempt->tracee = tracee;
+	attempt->stopped_at_ns = monotonic_ns();
+	r = tracee_hold_all(tracee, HOLD_TIMEOUT_MS, diag);
+	if (r == 0) {
+		r = attempt_held(attempt, diag);
+		tracee_release_all(tracee);
+	}
+	stop_ns = monotonic_ns() - attempt->stopped_at_ns;
+	result->attempts++;
+	result->nr_threads = tracee->nr_threads;
+	if (stop_ns > result->longest_stop_ns)
+		result->longest_stop_ns = stop_ns;
+	if (r == 0)
+		result->pause_ns = stop_ns;
+	return r;
+}
+
+static void busy_names(struct attempt *attempt)
+{
+	struct switch_result *result = attempt->result;
+
+	for (size_t i = 0; i < result->nr_busy; i++)
+		thread_name_read(attempt->request->target->process,
+				 result->busy[i].tid, result->busy[i].command);
+}
+
+static void busy_detail(const struct switch_busy *busy, struct hf_diag *diag)
+{
+	const char *call = syscall_name(busy->syscall);
+
+	hf_detail(diag, "  thread %d (%s) is inside %s()%s%s%s, seen there for "
+			"%" PRIu64 " ms%s",
+		  busy->tid, busy->command, busy->function,
+		  call ? ", in " : "", call ? call : "", call ? "(2)" : "",
+		  busy->since_ns / NS_PER_MS,
+		  busy->unproven ? " (its stack could not be followed to the "
+				   "end, so this is assumed)" :
+				   "");
+}
+
+static int switch_busy_fail(struct attempt *attempt, struct hf_diag *diag)
+{
+	struct switch_result *result = attempt->result;
+
+	busy_names(attempt);
+	hf_error(diag, -ETIMEDOUT, "busy-function",
+		 "after %" PRIu64 " ms and %u looks some thread was still "
+		 "inside what is to be switched",
+		 result->wait_ns / NS_PER_MS, result->attempts);
+	for (size_t i = 0; i < result->nr_busy; i++)
+		busy_detail(&result->busy[i], diag);
+	hf_hint(diag, "wait longer with --wait, or at a quieter moment");
+	hf_hint(diag, "use --mode entry if calls made from now on may take the "
+		      "new code while these finish in the old");
+	hf_hint(diag, "a function that never returns cannot be switched: "
+		      "replace one that it calls");
+	return -ETIMEDOUT;
+}
+
+static int switch_pause_fail(const struct attempt *attempt,
+			     struct hf_diag *diag)
+{
+	const struct switch_result *result = attempt->result;
+
+	hf_error(diag, -ETIMEDOUT, "pause-exceeded",
+		 "the %zu threads cannot be switched within a stop of %" PRIu64
+		 " us (longest of %u tries: %" PRIu64 " us)",
+		 result->nr_threads,
+		 attempt->request->options->max_pause_ns / NS_PER_US,
+		 result->attempts, result->longest_stop_ns / NS_PER_US);
+	hf_hint(diag, "allow more with --max-pause, or try when the machine is "
+		      "less busy");
+	return -ETIMEDOUT;
+}
+
+/* The wait is over: @r says why the last try was in vain. */
+static int attempts_fail(struct attempt *attempt, int r, struct hf_diag *diag)
+{
+	if (r == -EBUSY)
+		return switch_busy_fail(attempt, diag);
+	if (r == -ETIME)
+		return switch_pause_fail(attempt, diag);
+	return r; /* of tracee_hold_all(), with its own words */
+}
+
+static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
+{
+	const struct switch_request *request = attempt->request;
+	struct switch_result *result = attempt->result;
+	uint64_t wait_ns = request->options->wait_ms * NS_PER_MS;
+	uint64_t began_ns = monotonic_ns(), gap_ns = FIRST_GAP_NS;
+	int r;
+
+	for (;;) {
+		r = target_refresh_mappings(request->target, diag);
+		if (r < 0)
+			return r;
+		r = attempt_run(attempt, diag);
+		result->wait_ns = monotonic_ns() - began_ns;
+		if (r != -EBUSY && r != -ETIME && r != -ETIMEDOUT)
+			return r;
+		if (result->wait_ns + gap_ns > wait_ns)
+			return attempts_fail(attempt, r, diag);
+		sightings_expire(attempt, attempt->stopped_at_ns);
+		sleep_ns(gap_ns);
+		if (gap_ns < LONGEST_GAP_NS)
+			gap_ns *= 2;
+	}
+}
+
+int switch_run(const struct switch_request *request,
+	       struct switch_result *ret_result, struct hf_diag *diag)
+{
+	const struct transition *transition = request->transition;
+	struct attempt attempt = { .request = request, .result = ret_result };
+	owned(free_p) void *ranges =
+		calloc(transition->nr_ranges + 1, sizeof(*attempt.ranges));
+	owned(free_p) void *before =
+		calloc(transition->nr_stores + 1, sizeof(*attempt.before));
+	int r;
+
+	memset(ret_result, 0, sizeof(*ret_result));
+	if (!ranges || !before)
+		return hf_fail(diag, -ENOMEM, "cannot switch");
+	attempt.ranges = ranges;
+	attempt.before = before;
+	for (size_t i = 0; i < transition->nr_ranges; i++)
+		attempt.ranges[i] = transition->ranges[i].range;
+	r = sites_observe(&attempt, diag);
+	if (r == 0)
+		r = attempts_run(&attempt, diag);
+	free(attempt.sightings);
+	return r;
+}

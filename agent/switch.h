@@ -1,0 +1,65 @@
+/*
+ * The switch: all stores of a transition while every thread is held.
+ *
+ *   look   ready the query, read the mappings             target runs
+ *   hold   seize, interrupt, wait                         |
+ *   check  stacks of all threads against the ranges       | the pause
+ *   write  verify and store, one pwrite a site            |
+ *   free   everything runs, untraced                      |
+ *
+ * When the check finds a thread inside, everything runs again, untraced, and
+ * after a growing gap there is another try, until the wait is used up. A stop
+ * that exceeds the allowed pause is given up in the same way.
+ */
+#pragma once
+
+#include "operation.h"
+#include "target.h"
+#include "transition.h"
+
+/* A thread that was in the way. */
+struct switch_busy {
+	pid_t tid;
+	char command[17];
+	const char *function; /* borrowed from the transition */
+	long syscall;	      /* -1: not in one */
+	uint64_t since_ns;    /* seen there for so long, at least */
+	bool unproven;	      /* its stack could not be unwound to the end */
+};
+
+#define SWITCH_BUSY_MAX 16
+
+struct switch_request {
+	struct target *target; /* mappings and modules are read afresh */
+	const struct transition *transition;
+	const struct operation_options *options;
+	/*
+	 * Images that go out of use: told in `leaving_free` whether any thread
+	 * still refers to one, by any register or word on its stack.
+	 */
+	const struct range *leaving;
+	size_t nr_leaving;
+};
+
+struct switch_result {
+	uint64_t pause_ns; /* of the stop that did it */
+	uint64_t longest_stop_ns;
+	uint64_t wait_ns;
+	unsigned int attempts;
+	size_t nr_threads;
+	bool leaving_free; /* no thread refers to any of `leaving` */
+	struct switch_busy busy[SWITCH_BUSY_MAX]; /* of the last vain look */
+	size_t nr_busy;
+};
+
+/**
+ * switch_run() - make a transition true
+ *
+ * On failure every byte is as it was before.
+ *
+ * Return: 0; -ETIMEDOUT with the threads in the way, or that the stop would
+ * take longer than allowed; -ECANCELED a site was changed by somebody else;
+ * -ESRCH; -errno.
+ */
+int switch_run(const struct switch_request *request,
+	       struct switch_result *ret_result, struct hf_diag *diag);

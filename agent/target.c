@@ -1,0 +1,126 @@
+#include "target.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lock.h"
+#include "remote.h"
+#include "unwind.h"
+
+/* How long another agent may keep us waiting, in ms. */
+#define LOCK_TIMEOUT_MS 2000
+
+static int target_look_at_mappings(struct target *target, struct hf_diag *diag)
+{
+	int r;
+
+	r = mappings_read(target->process, &target->mappings, diag);
+	if (r < 0)
+		return r;
+	return modules_read(target->process, &target->mappings,
+			    &target->modules, diag);
+}
+
+/* The modules borrow from the mappings: both go together. */
+static void target_forget_mappings(struct target *target)
+{
+	modules_release(&target->modules);
+	mappings_release(&target->mappings);
+}
+
+static int target_look(struct target *target, struct hf_diag *diag)
+{
+	int r;
+
+	r = target_look_at_mappings(target, diag);
+	if (r < 0)
+		return r;
+	return controls_read(target->process, &target->mappings,
+			     &target->controls, diag);
+}
+
+int target_refresh_mappings(struct target *target, struct hf_diag *diag)
+{
+	target_forget_mappings(target);
+	return target_look_at_mappings(target, diag);
+}
+
+int target_refresh(struct target *target, struct hf_diag *diag)
+{
+	controls_release(&target->controls);
+	target_forget_mappings(target);
+	return target_look(target, diag);
+}
+
+int target_open(pid_t pid, bool exclusive, struct target *ret_target,
+		struct hf_diag *diag)
+{
+	struct target target = { 0 };
+	int r;
+
+	r = process_open(pid, &target.process, diag);
+	if (r < 0)
+		return r;
+	if (exclusive)
+		r = process_lock(target.process, LOCK_TIMEOUT_MS, diag);
+	if (r == 0)
+		r = target_look(&target, diag);
+	if (r < 0) {
+		target_close(&target);
+		return r;
+	}
+	*ret_target = target;
+	return 0;
+}
+
+void target_close(struct target *target)
+{
+	controls_release(&target->controls);
+	target_forget_mappings(target);
+	if (target->process)
+		process_free(target->process);
+	memset(target, 0, sizeof(*target));
+}
+
+static bool state_is_passing(enum control_state state)
+{
+	return state == CONTROL_STAGED || state == CONTROL_SWITCHING ||
+	       state == CONTROL_REVERTING;
+}
+
+const struct control *target_interrupted(const struct target *target)
+{
+	for (size_t i = 0; i < target->controls.nr; i++) {
+		const struct control *control = &target->controls.entries[i];
+
+		if (control->damaged || state_is_passing(control->block.state))
+			return control;
+	}
+	return NULL;
+}
+
+int target_require_settled(const struct target *target, struct hf_diag *diag)
+{
+	const struct process *process = target->process;
+	const struct control *control = target_interrupted(target);
+	bool stub = false;
+
+	if (control)
+		hf_error(diag, -EUCLEAN, "interrupted",
+			 "pid %d (%s) carries patch %s in state %s: an earlier "
+			 "hotfix was interrupted",
+			 process->pid, process->command,
+			 control->damaged ? "(unreadable)" : control->block.name,
+			 control->damaged ?
+				 "damaged" :
+				 control_state_name(control->block.state));
+	else if (!remote_stub_present(process, &stub, NULL) && stub)
+		hf_error(diag, -EUCLEAN, "interrupted",
+			 "pid %d (%s) still has the code of an interrupted "
+			 "hotfix at its entry point",
+			 process->pid, process->command);
+	else
+		return 0;
+	hf_hint(diag, "run: hotfix recover -p %d", process->pid);
+	return -EUCLEAN;
+}

@@ -1,0 +1,45 @@
+/*
+ * One look at a process: its mappings, its modules, the patches it carries.
+ * Taken while it runs; whatever must hold at the switch is looked at again
+ * there.
+ */
+#pragma once
+
+#include "control.h"
+#include "module.h"
+#include "process.h"
+#include "procfs.h"
+
+struct target {
+	struct process *process;
+	struct mappings mappings;
+	struct modules modules;	  /* the loader's, and our images */
+	struct controls controls;
+};
+
+/**
+ * target_open() - take hold of a process and look at it
+ * @exclusive: keep other agents away until target_close()
+ *
+ * Return: 0; -EBUSY another agent is at work; what process_open() returns.
+ */
+int target_open(pid_t pid, bool exclusive, struct target *ret_target,
+		struct hf_diag *diag);
+
+/* Looks again; nothing that pointed into the old look is valid afterwards. */
+int target_refresh(struct target *target, struct hf_diag *diag);
+
+/* Looks again at mappings and modules only; the controls stay valid. */
+int target_refresh_mappings(struct target *target, struct hf_diag *diag);
+
+void target_close(struct target *target);
+
+/* The first block in a state that only an agent at work leaves, or NULL. */
+const struct control *target_interrupted(const struct target *target);
+
+/**
+ * target_require_settled() - refuse to build on what a dead agent left
+ *
+ * Return: 0; -EUCLEAN (code "interrupted") with the advice to recover.
+ */
+int target_require_settled(const struct target *target, struct hf_diag *diag);
