@@ -17,7 +17,7 @@
 #include "change.h"
 #include "clock.h"
 #include "hooks.h"
-#include "report.h"
+#include "operation_report.h"
 #include "retire.h"
 #include "staging.h"
 

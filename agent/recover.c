@@ -20,7 +20,7 @@
 #include "change.h"
 #include "clock.h"
 #include "image.h"
-#include "report.h"
+#include "operation_report.h"
 #include "retire.h"
 #include "sites.h"
 

@@ -13,7 +13,7 @@
 #include "change.h"
 #include "clock.h"
 #include "hooks.h"
-#include "report.h"
+#include "operation_report.h"
 #include "retire.h"
 
 struct revert {

@@ -1,4 +1,4 @@
-#include "report.h"
+#include "operation_report.h"
 
 #include <errno.h>
 #include <stdarg.h>
