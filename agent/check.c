@@ -53,7 +53,8 @@ static int item_failed(struct check *check, const char *what, int r,
 
 	item->ok = false;
 	snprintf(item->what, sizeof(item->what), "%s", what);
-	snprintf(item->detail, sizeof(item->detail), "%s", why->message);
+	snprintf(item->detail, sizeof(item->detail), "%.*s",
+		 (int)sizeof(item->detail) - 1, why->message);
 	if (!check->worst)
 		check->worst = r;
 	return r;

@@ -74,14 +74,23 @@ static int memory_look(const struct target *target, struct range image,
 		       char *ret_reason, size_t reason_size,
 		       struct hf_diag *diag)
 {
-	struct memory_scan_result found;
+	struct memory_pointers found;
 	const struct mapping *mapping;
 	int r;
 
 	r = memory_scan_pointers(target->process, &target->mappings, image,
-				 &found, diag);
-	if (r < 0 || !found.nr_found)
+				 image, &found, diag);
+	if (r < 0)
 		return r;
+	if (found.nr_unreadable) {
+		snprintf(ret_reason, reason_size,
+			 "%zu pages of memory could not be searched for words "
+			 "that point into it",
+			 found.nr_unreadable);
+		return 1;
+	}
+	if (!found.nr_found)
+		return 0;
 	mapping = mappings_find(&target->mappings, found.first_where);
 	snprintf(ret_reason, reason_size,
 		 "%zu words in memory still point into it, the first at 0x%llx "

@@ -30,6 +30,7 @@ struct attempt {
 	const struct switch_request *request;
 	struct switch_result *result;
 	struct tracee *tracee;
+	struct unwinder *unwinder;
 	struct range *ranges; /* of the transition, as the stack check wants */
 	uint8_t (*before)[15]; /* what stood at each store before the stop */
 	uint64_t stopped_at_ns;
@@ -92,22 +93,46 @@ static void thread_name_read(const struct process *process, pid_t tid,
 	buffer_release(&text);
 }
 
-static void busy_note(struct attempt *attempt, const struct thread *thread,
+/* NULL: nothing was seen, but the stack could not be looked at whole. */
+static const char *hit_function(const struct transition *transition,
+				const struct stack_hit *hit)
+{
+	return hit->value ? transition->ranges[hit->range].function : NULL;
+}
+
+/* @tid 0: memory of no thread. */
+static void busy_note(struct attempt *attempt, pid_t tid, long syscall,
 		      const struct stack_hit *hit)
 {
 	struct switch_result *result = attempt->result;
 	uint64_t now = attempt->stopped_at_ns;
-	uint64_t since = sighting_since(attempt, thread->tid, now);
+	uint64_t since = sighting_since(attempt, tid, now);
 
 	if (result->nr_busy == SWITCH_BUSY_MAX)
 		return;
 	result->busy[result->nr_busy++] = (struct switch_busy){
-		.tid = thread->tid,
-		.function = attempt->request->transition->ranges[hit->range]
-				    .function,
-		.syscall = (long)thread->regs.orig_rax,
+		.tid = tid,
+		.function = hit_function(attempt->request->transition, hit),
+		.syscall = syscall,
 		.since_ns = now - since,
 		.unproven = hit->unproven,
+	};
+}
+
+static struct stack_query attempt_query(const struct attempt *attempt,
+					const struct range *ranges,
+					size_t nr_ranges)
+{
+	const struct target *target = attempt->request->target;
+
+	return (struct stack_query){
+		.process = target->process,
+		.mappings = &target->mappings,
+		.modules = &target->modules,
+		.ranges = ranges,
+		.nr_ranges = nr_ranges,
+		.scan_all = attempt->request->options->scan_all,
+		.unwinder = attempt->unwinder,
 	};
 }
 
@@ -115,21 +140,14 @@ static void busy_note(struct attempt *attempt, const struct thread *thread,
 static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 {
 	const struct switch_request *request = attempt->request;
-	const struct target *target = request->target;
-	const struct stack_query query = {
-		.process = target->process,
-		.mappings = &target->mappings,
-		.modules = &target->modules,
-		.ranges = attempt->ranges,
-		.nr_ranges = request->transition->nr_ranges,
-		.scan_all = request->options->scan_all,
-	};
+	const struct stack_query query = attempt_query(
+		attempt, attempt->ranges, request->transition->nr_ranges);
+	struct stack_hit hit;
 	int r;
 
 	attempt->result->nr_busy = 0;
 	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
 		const struct thread *thread = &attempt->tracee->threads[i];
-		struct stack_hit hit;
 
 		if (thread->state == THREAD_GONE)
 			continue;
@@ -139,7 +157,15 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 		if (r < 0)
 			return r;
 		if (r > 0)
-			busy_note(attempt, thread, &hit);
+			busy_note(attempt, thread->tid,
+				  (long)thread->regs.orig_rax, &hit);
+	}
+	if (request->options->scan_all && query.nr_ranges) {
+		r = stack_scan_memory(&query, attempt->tracee, &hit, diag);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			busy_note(attempt, 0, -1, &hit);
 	}
 	return attempt->result->nr_busy ? -EBUSY : 0;
 }
@@ -148,15 +174,10 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 static bool leaving_is_free(struct attempt *attempt)
 {
 	const struct switch_request *request = attempt->request;
-	const struct stack_query query = {
-		.process = request->target->process,
-		.mappings = &request->target->mappings,
-		.modules = &request->target->modules,
-		.ranges = request->leaving,
-		.nr_ranges = request->nr_leaving,
-		.conservative = true,
-	};
+	struct stack_query query = attempt_query(attempt, request->leaving,
+						 request->nr_leaving);
 
+	query.conservative = true;
 	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
 		const struct thread *thread = &attempt->tracee->threads[i];
 		struct stack_hit hit;
@@ -322,6 +343,18 @@ static void busy_detail(const struct switch_busy *busy, struct hf_diag *diag)
 {
 	const char *call = syscall_name(busy->syscall);
 
+	if (!busy->tid) {
+		hf_detail(diag, "  memory that may be a coroutine's stack holds "
+				"a return address into %s()",
+			  busy->function);
+		return;
+	}
+	if (!busy->function) {
+		hf_detail(diag, "  thread %d (%s): its stack could not be read "
+				"to the end",
+			  busy->tid, busy->command);
+		return;
+	}
 	hf_detail(diag, "  thread %d (%s) is inside %s()%s%s%s, seen there for "
 			"%" PRIu64 " ms%s",
 		  busy->tid, busy->command, busy->function,
@@ -367,6 +400,46 @@ static int switch_pause_fail(const struct attempt *attempt,
 	return -ETIMEDOUT;
 }
 
+/* Frames in the replacements of other patches are frames like any other. */
+static int unwinder_prepare(const struct target *target,
+			    struct unwinder **ret_unwinder, struct hf_diag *diag)
+{
+	owned(unwinder_free_p) struct unwinder *unwinder = NULL;
+	int r;
+
+	r = unwinder_new(target->process, &target->modules, &unwinder, diag);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < target->controls.nr; i++) {
+		const struct control *control = &target->controls.entries[i];
+
+		/* Without tables an unwind ends there: unproven, not wrong. */
+		if (!control->damaged)
+			unwinder_add_image(unwinder,
+					   control->block.base +
+						   control->block.control_size,
+					   NULL);
+	}
+	*ret_unwinder = take_ptr(&unwinder);
+	return 0;
+}
+
+/* One try: look afresh while everything runs, then stop. As attempt_run(). */
+static int attempt_prepare_and_run(struct attempt *attempt, struct hf_diag *diag)
+{
+	owned(unwinder_free_p) struct unwinder *unwinder = NULL;
+	struct target *target = attempt->request->target;
+	int r;
+
+	r = target_refresh_mappings(target, diag);
+	if (r == 0)
+		r = unwinder_prepare(target, &unwinder, diag);
+	if (r < 0)
+		return r;
+	attempt->unwinder = unwinder;
+	return attempt_run(attempt, diag);
+}
+
 /* The wait is over: @r says why the last try was in vain. */
 static int attempts_fail(struct attempt *attempt, int r, struct hf_diag *diag)
 {
@@ -386,10 +459,7 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 	int r;
 
 	for (;;) {
-		r = target_refresh_mappings(request->target, diag);
-		if (r < 0)
-			return r;
-		r = attempt_run(attempt, diag);
+		r = attempt_prepare_and_run(attempt, diag);
 		result->wait_ns = monotonic_ns() - began_ns;
 		if (r != -EBUSY && r != -ETIME && r != -ETIMEDOUT)
 			return r;
