@@ -420,7 +420,7 @@ static int unwinder_prepare(const struct target *target,
 						   control->block.control_size,
 					   NULL);
 	}
-	*ret_unwinder = take_ptr(&unwinder);
+	*ret_unwinder = take_ptr(unwinder);
 	return 0;
 }
 
