@@ -401,14 +401,13 @@ static bool fd_is_ours(int dir, const char *name)
 	return !strncmp(target, MEMFD_LINK_PREFIX, strlen(MEMFD_LINK_PREFIX));
 }
 
-int image_close_leftovers(struct remote *remote, size_t *ret_nr_closed,
-			  struct hf_diag *diag)
+/* The next descriptor of ours. Return: 1: @ret_fd; 0: none; -errno. */
+static int leftover_find(const struct process *process, int *ret_fd,
+			 struct hf_diag *diag)
 {
-	const struct process *process = remote_process(remote);
 	owned(closedir_p) DIR *dir = NULL;
 	struct dirent *entry;
-	size_t nr_closed = 0;
-	int fd, r;
+	int fd;
 
 	fd = openat(process->dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -423,11 +422,38 @@ int image_close_leftovers(struct remote *remote, size_t *ret_nr_closed,
 	while ((entry = readdir(dir))) {
 		if (!fd_is_ours(dirfd(dir), entry->d_name))
 			continue;
-		r = remote_close(remote, atoi(entry->d_name), diag);
-		if (r)
+		*ret_fd = atoi(entry->d_name);
+		return 1;
+	}
+	return 0;
+}
+
+int image_leftovers_present(const struct process *process, bool *ret_present,
+			    struct hf_diag *diag)
+{
+	int fd, r;
+
+	r = leftover_find(process, &fd, diag);
+	if (r < 0)
+		return r;
+	*ret_present = r > 0;
+	return 0;
+}
+
+int image_close_leftovers(struct remote *remote, size_t *ret_nr_closed,
+			  struct hf_diag *diag)
+{
+	const struct process *process = remote_process(remote);
+	size_t nr_closed = 0;
+	int fd, r;
+
+	while ((r = leftover_find(process, &fd, diag)) > 0) {
+		r = remote_close(remote, fd, diag);
+		if (r < 0)
 			return r;
 		nr_closed++;
 	}
-	*ret_nr_closed = nr_closed;
-	return 0;
+	if (r == 0)
+		*ret_nr_closed = nr_closed;
+	return r;
 }

@@ -40,6 +40,10 @@ int image_map(struct remote *remote, const struct image *image,
 /* Unmaps @range. Return: 0; -errno. */
 int image_unmap(struct remote *remote, struct range range, struct hf_diag *diag);
 
+/* Whether descriptors named "memfd:hotfix:" are open in the process. */
+int image_leftovers_present(const struct process *process, bool *ret_present,
+			    struct hf_diag *diag);
+
 /* Closes descriptors named "memfd:hotfix:" that a dead agent left open. */
 int image_close_leftovers(struct remote *remote, size_t *ret_nr_closed,
 			  struct hf_diag *diag);

@@ -4,7 +4,7 @@
 #   make bench B=pause    one of: call pause apply cycles
 
 BENCH := $(O)/bench
-BENCH_CFLAGS := -g -O2 -fstack-protector-strong -fPIE -pthread
+BENCH_CFLAGS := -D_GNU_SOURCE -g -O2 -fstack-protector-strong -fPIE -pthread
 BENCH_PROGRAMS := $(BENCH)/heartbeat $(BENCH)/large $(BENCH)/floor
 
 $(BENCH)/heartbeat: bench/heartbeat.c bench/work.c bench/work.h
