@@ -10,10 +10,22 @@
  *                       ^         release       |
  *                       +-----------------------+
  *
- * A thread that was about to take a signal when it stopped gets that signal
- * back when it is released. A thread in a system call that the kernel would
- * answer with a spurious EINTR after the stop is rewound to make the call again
- * (only when no signal explains the EINTR).
+ * A held thread always stands at a PTRACE_EVENT_STOP. One that stopped because
+ * a signal is about to be delivered takes it first: the kernel builds the
+ * handler's frame, and the next stop comes before the handler's first
+ * instruction. So a signal is never kept back or given twice.
+ *
+ * A few system calls (epoll_wait, semop, recv with SO_RCVTIMEO...) fail with a
+ * plain EINTR after any stop, also one without a signal. Their result is turned
+ * into the kernel's own "restart unless a handler runs" (-ERESTARTNOHAND), so
+ * that the kernel decides when the thread goes on: a real signal still ends the
+ * call with EINTR, our stop does not. Such a call waits its whole time anew.
+ *
+ * A traced thread stops at every signal and at every clone and waits for us.
+ * Threads that are seized and not held must therefore be served: every call
+ * that waits does, and a caller who has nothing to do meanwhile lets them run
+ * with tracee_serve(), or, for more than some milliseconds, calls tracee_free()
+ * and seizes anew.
  */
 #pragma once
 
@@ -34,6 +46,9 @@ struct thread {
 	enum thread_state state;
 	bool group_stopped;  /* job control: stays stopped after we leave */
 	int pending_signal;  /* given back at release, 0: none */
+	bool awaited;	     /* whoever waits for its stop wants to keep it */
+	bool at_event_stop;  /* the held thread stands where hold put it */
+	bool in_syscall;     /* stands between a call's entry and exit stop */
 	struct user_regs_struct regs; /* valid while held */
 	bool regs_known;
 };
@@ -43,6 +58,10 @@ struct tracee {
 	struct thread *threads;
 	size_t nr_threads;
 	bool seccomp_suspended;
+	/* Threads born since; they join the others when all are held. */
+	struct thread *newcomers;
+	size_t nr_newcomers;
+	bool replaced; /* by exec: what we traced is no more */
 };
 
 /**
@@ -72,7 +91,19 @@ int tracee_seize(const struct process *process, unsigned int timeout_ms,
 int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
 		    struct hf_diag *diag);
 
-/* Lets every held thread run; running ones first. It stays traced. */
+/**
+ * tracee_serve() - let the running threads run, for a while
+ *
+ * Gives signals on and lets new threads go. For short gaps: each signal costs
+ * the target two switches to us and back.
+ */
+void tracee_serve(struct tracee *tracee, unsigned int duration_us);
+
+/* The thread of that id, or NULL. Valid until the next hold of all threads. */
+struct thread *tracee_find(struct tracee *tracee, pid_t tid);
+
+/* Lets every held thread run; those outside system calls first. They stay
+ * traced. */
 void tracee_release_all(struct tracee *tracee);
 
 /* Stops one thread, preferably one that sleeps. As tracee_hold_all(). */
@@ -119,14 +150,43 @@ enum thread_event {
 /**
  * thread_run_to_syscall() - run a held thread to its next system call border
  *
+ * Clones and the other threads' events are served on the way.
+ *
  * Return: 0, with registers fetched unless GONE; -ETIMEDOUT: the thread was
- * stopped where it was and is held; -errno.
+ * stopped where it was and is held (its state says RUNNING when even that was
+ * not possible); -errno.
  */
 int thread_run_to_syscall(struct tracee *tracee, struct thread *thread,
 			  unsigned int timeout_ms,
 			  enum thread_event *ret_event, struct hf_diag *diag);
 
-/* Moves a held thread to a PTRACE_EVENT_STOP, where the kernel decides about
- * restarting a system call afresh. */
+/**
+ * thread_settle() - move a held thread to a PTRACE_EVENT_STOP
+ *
+ * From a system call's exit stop (not its entry: the call would be made), or
+ * with a pending signal. No instruction is executed on the way. There the
+ * kernel decides afresh about signals and about restarting a system call, from
+ * the registers that it finds.
+ *
+ * Return: 0; -ESRCH; -ETIMEDOUT.
+ */
 int thread_settle(struct tracee *tracee, struct thread *thread,
 		  unsigned int timeout_ms, struct hf_diag *diag);
+
+/**
+ * thread_suspend_seccomp() - keep seccomp filters from a held thread's calls
+ *
+ * Ends with @suspend false, with tracing, or with us.
+ *
+ * Return: 0; -ESRCH; -EPERM without CAP_SYS_ADMIN or when we are under a filter
+ * ourselves; -EINVAL when the kernel cannot.
+ */
+int thread_suspend_seccomp(const struct thread *thread, bool suspend);
+
+/* Who sent the pending signal: true when it came from a kill(2) of some kind,
+ * false when the thread's own instruction raised it. */
+bool thread_signal_was_sent(const struct thread *thread);
+
+/* Sends a signal to a thread of the target again, that was kept from it. */
+void thread_resend_signal(const struct tracee *tracee,
+			  const struct thread *thread, int number);
