@@ -3,22 +3,30 @@
  *
  *   _start of the main program (dead since start-up) holds the constant stub:
  *
- *     syscall entry:  syscall                 function entry:  call *%rbp
- *                     mov %rbx,%rsp   <-----------------------+
- *                     mov $15,%eax            rt_sigreturn(2)
- *                     syscall
+ *     call:     call *%rbp
+ *               mov  %rax,%rdi        the result, for the agent to see
+ *     restore:  mov  %rbx,%rsp  <-+
+ *               mov  $15,%eax     |   rt_sigreturn(2)
+ *               syscall           |
+ *               jmp  restore -----+
  *
  *   and the borrowed thread's own stack holds, below the red zone,
  *
  *     high  | ... the thread's live stack ...             |
  *           | red zone, 128 bytes                         |
  *           | scratch: strings for system calls           |
- *     rbx ->| rt_sigframe: the thread as it was           |
- *     rsp ->| free                                        |
+ *           | rt_sigframe: the thread as it was           |
+ *     rbx ->|                                             |
+ *           | free, for functions that are called         |
  *
- * Whenever we die, the thread finishes the call, runs into rt_sigreturn and is
- * itself again. While we live, it is restored through ptrace, which also keeps
- * the kernel's restart block; then stub and stack get their old bytes back.
+ * Left alone, a thread in the stub restores itself: that is all it ever does by
+ * its own. For a system call the agent meets it at the entry stop of that
+ * rt_sigreturn and exchanges the number and the arguments; afterwards the
+ * thread stands in the loop again. So we may die at any instant, and a seccomp
+ * filter that would kill the target for the call never sees it without us.
+ *
+ * While we live, the thread is restored through ptrace, which also keeps the
+ * kernel's restart block; then stub and stack get their old bytes back.
  */
 #pragma once
 
@@ -35,9 +43,15 @@ struct remote;
  * @ret_remote: to be ended by remote_end(), in success and in failure
  *
  * Where a seccomp filter stands in the way it is suspended (CAP_SYS_ADMIN).
+ * Only a thread that runs on the main stack or on a stack that holds its own
+ * thread control block is borrowed: of a coroutine's stack nobody knows where
+ * it ends.
  *
- * Return: 0; -ECANCELED when no thread can be borrowed (no writable stack, a
- * seccomp filter and no right to suspend it); -ESRCH; -ETIMEDOUT.
+ * Until remote_end() the other functions of tracee.h must not be used on the
+ * borrowed thread, and registers of its struct thread are not its own.
+ *
+ * Return: 0; -ECANCELED when no thread can be borrowed ("no-stack",
+ * "entry-changed", "seccomp"); -ESRCH; -ETIMEDOUT.
  */
 int remote_begin(struct tracee *tracee, struct remote **ret_remote,
 		 struct hf_diag *diag);
@@ -65,8 +79,11 @@ hf_addr remote_scratch(const struct remote *remote);
  * For IFUNC resolvers and hooks: it must be async-signal-safe. On a time-out
  * the thread is taken out of the function and restored.
  *
+ * It finds clean floating-point state, and what it does to that is undone.
+ *
  * Return: 0 when it returned; -ETIMEDOUT; -ECANCELED (code "hook-signal") when
- * it raised a signal such as SIGSEGV; -ESRCH.
+ * it raised a signal such as SIGSEGV, or (code "shadow-stack", "no-stack") when
+ * it cannot be called at all; -ESRCH.
  */
 int remote_call(struct remote *remote, hf_addr function,
 		const uint64_t arguments[6], unsigned int timeout_ms,
@@ -75,8 +92,11 @@ int remote_call(struct remote *remote, hf_addr function,
 /**
  * remote_end() - give the thread back as it was, and the stub's bytes
  *
- * Takes @remote over. Return: 0; -errno when the thread could not be restored
- * through ptrace (it restores itself then).
+ * Takes @remote over. A thread that was stopped by remote_begin() runs again.
+ *
+ * Return: 0, also when the thread has ended meanwhile; -errno when the thread
+ * could not be restored through ptrace: it restores itself then, and the stub
+ * stays for it (see remote_sweep()).
  */
 int remote_end(struct remote *remote, struct hf_diag *diag);
 

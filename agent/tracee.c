@@ -980,6 +980,18 @@ int thread_get_xstate(const struct thread *thread, void *ret_area, size_t *size,
 	return 0;
 }
 
+int thread_set_xstate(const struct thread *thread, const void *area,
+		      size_t size, struct hf_diag *diag)
+{
+	/* SETREGSET only reads through the pointer that it is given. */
+	struct iovec vector = { (void *)(uintptr_t)area, size };
+
+	if (trace(PTRACE_SETREGSET, thread->tid, NT_X86_XSTATE,
+		  (uintptr_t)&vector))
+		return thread_failed(thread, diag);
+	return 0;
+}
+
 int thread_get_signal_mask(const struct thread *thread, uint64_t *ret_mask,
 			   struct hf_diag *diag)
 {

@@ -133,6 +133,9 @@ int thread_set_regs(struct thread *thread, const struct user_regs_struct *regs,
 int thread_get_xstate(const struct thread *thread, void *ret_area, size_t *size,
 		      struct hf_diag *diag);
 
+int thread_set_xstate(const struct thread *thread, const void *area,
+		      size_t size, struct hf_diag *diag);
+
 int thread_get_signal_mask(const struct thread *thread, uint64_t *ret_mask,
 			   struct hf_diag *diag);
 int thread_set_signal_mask(const struct thread *thread, uint64_t mask,
