@@ -14,6 +14,8 @@
  */
 #define NR_BUCKETS 320
 
+#define LIMIT_MS 10000
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned int phase;
@@ -94,21 +96,29 @@ void stats_add(unsigned int of_phase, enum verdict verdict,
 	pthread_mutex_unlock(&lock);
 }
 
-static uint64_t exchanges(void)
+static bool reached(const struct goal *goal, uint64_t ms)
 {
-	uint64_t sum = 0;
+	uint64_t failures = verdicts[VERDICT_WRONG] + verdicts[VERDICT_LOST];
 
-	for (int i = 0; i < NR_VERDICTS; i++)
-		sum += verdicts[i];
-	return sum;
+	if (ms >= LIMIT_MS)
+		return true;
+	return verdicts[VERDICT_GOOD] + failures >= goal->exchanges &&
+	       failures >= goal->failures && ms >= goal->ms;
 }
 
-void stats_wait(uint64_t nr_exchanges, uint64_t min_ms)
+void stats_wait(const struct goal *goal)
 {
 	pthread_mutex_lock(&lock);
-	while (exchanges() < nr_exchanges ||
-	       clock_us() - began_us < min_ms * 1000)
-		pthread_cond_wait(&changed, &lock);
+	while (!reached(goal, (clock_us() - began_us) / 1000)) {
+		struct timespec soon;
+
+		/* Time passes also when nothing is counted. */
+		clock_gettime(CLOCK_REALTIME, &soon);
+		soon.tv_nsec += 50000000;
+		soon.tv_sec += soon.tv_nsec / 1000000000;
+		soon.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&changed, &lock, &soon);
+	}
 	pthread_mutex_unlock(&lock);
 }
 
