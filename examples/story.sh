@@ -131,13 +131,14 @@ load_tell() {
 summary=()
 phase_begin() { phase=$1; load_tell "begin $1"; }
 
-# phase_end EXCHANGES FAILURES MS: sets good, wrong, lost, max_us, note.
+# phase_end EXCHANGES FAILURES MS: sets good, wrong, lost, lost_ever, max_us,
+# note.
 phase_end() {
 	local p50_us p99_us
 
 	load_tell "end $*"
 	note=${answer#*note=}
-	read -r good wrong lost p50_us p99_us max_us < <(
+	read -r good wrong lost lost_ever p50_us p99_us max_us < <(
 		echo "${answer%% note=*}" | sed 's/[a-z0-9_]*=//g')
 	summary+=("$(printf '%-10s %10s %10s %8s %10s %10s %10s' "$phase" \
 		"$(number "$good")" "$(number "$wrong")" "$(number "$lost")" \
@@ -172,7 +173,7 @@ story_begin() {
 fix_build() {
 	section "The fix: examples/$example/fix.c, built against the running binary"
 	run hotfix-build --target "$program" --name "$patch" --reason "$1" \
-		-o "$fix" "examples/$example/fix.c" -- -Iinclude ||
+		-o "$fix" "examples/$example/fix.c" ||
 		give_up "hotfix-build failed"
 }
 
@@ -186,7 +187,7 @@ story_end() {
 	for line in "${summary[@]}"; do say "$line"; done
 	echo
 	if ((nr_failed)); then
-		say "$red$nr_failed things were not as they should be.$plain"
+		say "${red}Not as it should be: $nr_failed, see FAILED above.$plain"
 		exit 1
 	fi
 	say "${green}Everything was as told.$plain"

@@ -99,11 +99,12 @@ static void counts_print(void)
 
 	stats_read(name, &counts);
 	stats_read_note(note);
-	printf("good=%llu wrong=%llu lost=%llu p50_us=%llu p99_us=%llu "
-	       "max_us=%llu note=%s\n",
+	printf("good=%llu wrong=%llu lost=%llu lost_ever=%llu p50_us=%llu "
+	       "p99_us=%llu max_us=%llu note=%s\n",
 	       (unsigned long long)counts.verdicts[VERDICT_GOOD],
 	       (unsigned long long)counts.verdicts[VERDICT_WRONG],
 	       (unsigned long long)counts.verdicts[VERDICT_LOST],
+	       (unsigned long long)counts.lost_ever,
 	       (unsigned long long)counts.p50_us,
 	       (unsigned long long)counts.p99_us,
 	       (unsigned long long)counts.max_us, note);

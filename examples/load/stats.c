@@ -22,7 +22,7 @@ static unsigned int phase;
 static char phase_name[24] = "start";
 static char note[96];
 static uint64_t began_us;
-static uint64_t verdicts[NR_VERDICTS];
+static uint64_t verdicts[NR_VERDICTS], lost_ever;
 static uint64_t latencies[NR_BUCKETS], max_us;
 
 static unsigned int bucket_of(uint64_t us)
@@ -85,7 +85,8 @@ void stats_add(unsigned int of_phase, enum verdict verdict,
 	       uint64_t latency_us)
 {
 	pthread_mutex_lock(&lock);
-	/* A connection lost is never forgotten, whenever its request began. */
+	/* A lost connection is never forgotten, whenever its request began. */
+	lost_ever += verdict == VERDICT_LOST;
 	if (of_phase == phase || verdict == VERDICT_LOST) {
 		verdicts[verdict]++;
 		latencies[bucket_of(latency_us)]++;
@@ -127,6 +128,7 @@ void stats_read(char ret_name[static 24], struct counts *ret_counts)
 	pthread_mutex_lock(&lock);
 	memcpy(ret_name, phase_name, 24);
 	memcpy(ret_counts->verdicts, verdicts, sizeof(verdicts));
+	ret_counts->lost_ever = lost_ever;
 	ret_counts->max_us = max_us;
 	ret_counts->p50_us = percentile(50);
 	ret_counts->p99_us = percentile(99);

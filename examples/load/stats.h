@@ -16,6 +16,7 @@ enum verdict {
 
 struct counts {
 	uint64_t verdicts[NR_VERDICTS];
+	uint64_t lost_ever; /* in all phases and between them */
 	uint64_t max_us, p50_us, p99_us;
 	double seconds; /* since the phase began */
 };

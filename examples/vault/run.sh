@@ -5,15 +5,15 @@ patch=whole-token
 title='secrets for one right digit'
 . "$(dirname "$0")/../story.sh"
 
-# One question to the server, as a line.
-ask_vault() {
-	local reply=
+# What the server itself has counted.
+stats() {
+	local socket reply=
 
 	exec {socket}<>"/dev/tcp/127.0.0.1/$port" || return 1
-	echo "$*" >&"$socket"
+	echo STATS >&"$socket"
 	read -r -t 5 reply <&"$socket"
 	exec {socket}>&-
-	echo "$reply"
+	say "the server's own view: $reply"
 }
 
 story_begin
@@ -22,7 +22,7 @@ say "vault (process $server) keeps the secrets of eleven services, each"
 say "behind a token of 32 digits. An attacker without any token is reading them."
 measure before 1
 told_phase "requests served right" "secrets stolen"
-run ask_vault STATS
+stats
 check "the bug is there: secrets are stolen" "wrong > 0"
 
 fix_build "a prefix of a token opens its secret"
@@ -37,7 +37,7 @@ section "Fixed"
 measure fixed 0
 told_phase "requests served right" "secrets stolen"
 run hotfix status -p "$server" || failed "hotfix status failed"
-run ask_vault STATS
+stats
 check "nothing is stolen, the services are served" "wrong == 0 && good > 0"
 check "not one connection was lost" "lost == 0"
 
