@@ -228,7 +228,7 @@ static int fde_parse(const struct cfi_memory *memory, hf_addr address,
 {
 	struct cursor cursor = { memory, address, UINT64_MAX, 0 };
 	hf_addr back_from;
-	uint64_t back;
+	uint64_t back, size;
 	bool augmented;
 	int r;
 
@@ -242,9 +242,8 @@ static int fde_parse(const struct cfi_memory *memory, hf_addr address,
 	if (r < 0)
 		return r;
 	entry->code.start = cursor_address(&cursor, entry->pointer_encoding);
-	entry->code.end =
-		entry->code.start +
-		cursor_number(&cursor, entry->pointer_encoding & ENCODING_FORMAT);
+	size = cursor_number(&cursor, entry->pointer_encoding);
+	entry->code.end = entry->code.start + size;
 	if (augmented)
 		cursor_skip(&cursor, cursor_leb(&cursor, false));
 	entry->program = (struct range){ cursor.at, cursor.end };

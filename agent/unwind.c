@@ -26,6 +26,11 @@
 #define NO_PAGE	    1 /* never the address of a page */
 #define IMAGE_PHDRS_MAX 64
 #define RED_ZONE    128
+/*
+ * Reads of the target for one thread: several times what the deepest stack takes.
+ * Tables come from the target, and the expressions in them can loop.
+ */
+#define READS_MAX   1000000
 
 /* Exported for debuggers and declared in no header. */
 int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t space, unw_word_t ip,
@@ -63,6 +68,7 @@ struct unwinder {
 	struct cfi_entry entry; /* of the frame that is being stepped */
 	hf_addr entry_header;
 	bool entry_known;
+	unsigned int reads_left;
 	bool lost; /* libunwind wanted another entry than that */
 };
 
@@ -125,6 +131,9 @@ static int read_table(void *context, hf_addr address, void *data, size_t size)
 {
 	struct unwinder *unwinder = context;
 
+	if (!unwinder->reads_left)
+		return -EBADMSG;
+	unwinder->reads_left--;
 	return pages_read(&unwinder->table_pages, unwinder->process, address,
 			  data, size);
 }
@@ -186,8 +195,9 @@ static int on_access_mem(unw_addr_space_t space, unw_word_t address,
 	struct pages *pages = &unwinder->stack_pages;
 
 	(void)space;
-	if (write)
+	if (write || !unwinder->reads_left)
 		return -UNW_EINVAL;
+	unwinder->reads_left--;
 	if (table_find(unwinder, address))
 		pages = &unwinder->table_pages;
 	return pages_read(pages, unwinder->process, address, value,
@@ -476,6 +486,7 @@ int unwinder_walk(struct unwinder *unwinder, const struct thread *thread,
 
 	unwinder->thread = thread;
 	unwinder->entry_known = false;
+	unwinder->reads_left = READS_MAX;
 	pages_forget(&unwinder->stack_pages);
 	r = unw_init_remote(&cursor, unwinder->space, unwinder);
 	if (r == -UNW_ENOMEM)
