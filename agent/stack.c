@@ -18,8 +18,12 @@
 #define CHUNK_WORDS 8192 /* below malloc's threshold for a mapping of its own */
 #define STACKS_MAX 8
 #define SUSPECTS_MAX 64
-/* A coroutine's stack may lie in gigabytes of heap: there is an end to it. */
-#define SCAN_MAX (16ull << 20)
+/*
+ * A coroutine's stack may lie in gigabytes of heap, and everybody waits while
+ * we look: this much takes less than a millisecond. Beyond it the unwinder
+ * decides.
+ */
+#define SCAN_MAX (1ull << 20)
 
 /*
  * The kernel's struct rt_sigframe on x86-64, in words, seen from the one that
@@ -381,6 +385,8 @@ int stack_check(const struct stack_query *query, const struct thread *thread,
 	owned(free_p) uint64_t *words = NULL;
 	int r;
 
+	if (thread->state == THREAD_GONE)
+		return 0;
 	if (query->stats)
 		query->stats->nr_threads++;
 	if (pc_is_hit(query, thread, ret_hit))

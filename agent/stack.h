@@ -30,8 +30,7 @@ struct stack_hit {
 	 */
 	hf_addr value;
 	hf_addr where;	  /* where on the stack; 0: a register */
-	/* No frame was confirmed: the unwinder did not reach the outermost. */
-	bool unproven;
+	bool unproven;	  /* no frame seen, but the unwind was not complete */
 };
 
 /* What it took. Counted up by each call, never reset. */
@@ -75,7 +74,7 @@ int stack_check(const struct stack_query *query, const struct thread *thread,
  * unwound, so that a stale word counts as a hit. A word equal to the start of a
  * range is a function pointer, not a return address, and is no hit.
  *
- * Call it once per stop, not once per thread; it takes about a third of a
+ * Call it once per stop, not once per thread: it takes half a second to a
  * second per GiB in use. Memory shared with other processes is not looked at.
  *
  * Return: 0: none; 1: @ret_hit says where; -ENOMEM; -ESRCH.

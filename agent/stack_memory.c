@@ -2,10 +2,11 @@
  * Looking at all of a process's memory for words that lead into some code.
  *
  * Reservations can be a thousand times larger than what is in use, and reading
- * an untouched page would make the kernel back it. So private mappings are read
- * only where /proc/PID/pagemap says that a page is present or swapped out: an
- * untouched page holds nothing that the process has written. Shared memory may
- * be in use without being in our page tables, and is read whole.
+ * an untouched page would make the kernel back it, or with userfaultfd wait for
+ * a thread that we hold. So private mappings are read only where
+ * /proc/PID/pagemap says that a page is present or swapped out: an untouched
+ * page holds nothing that the process has written. Shared memory may be in use
+ * without being in the process's page tables, and is read whole.
  */
 #include "stack.h"
 
@@ -199,10 +200,10 @@ static bool is_on_it(const struct thread *thread, const struct mapping *mapping)
 }
 
 /*
- * What is left to look at in mapping @i when a thread is on its own stack there:
- * below the stack pointer all is dead, above it stack_check() has seen it. A
- * thread's control block (fs) stands at the top of a stack made for it. Two
- * threads in one mapping, or any other doubt: all of it.
+ * What is left to look at in mapping @i when a thread is on its own stack
+ * there: below the stack pointer all is dead, above it stack_check() has seen
+ * it. A thread's control block (fs) stands at the top of a stack made for it.
+ * Two threads in one mapping, or any other doubt: all of it.
  */
 static struct range without_own_stack(const struct mappings *mappings, size_t i,
 				      const struct tracee *tracee)

@@ -132,6 +132,20 @@ __asm__(".text\n"
 	"	ret\n"
 	".size call_without_cfi, . - call_without_cfi\n");
 
+/* Tells its frame by an expression that jumps to its own start, for ever. */
+void call_with_endless_cfi(void (*function)(void));
+__asm__(".text\n"
+	".type call_with_endless_cfi, @function\n"
+	"call_with_endless_cfi:\n"
+	".cfi_startproc\n"
+	".cfi_escape 0x0f, 0x03, 0x2f, 0xfd, 0xff\n"
+	"	push %rbx\n"
+	"	call *%rdi\n"
+	"	pop %rbx\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size call_with_endless_cfi, . - call_with_endless_cfi\n");
+
 /* --- scenes --------------------------------------------------------------- */
 
 static void scene_free(void)
@@ -219,6 +233,18 @@ static void scene_nocfi_stale_above(void)
 {
 	stain();
 	uninitialised(stay_without_cfi);
+}
+
+APART static void stay_with_endless_cfi(void)
+{
+	call_with_endless_cfi(stay_awhile);
+	zero = 0;
+}
+
+static void scene_endless_cfi(void)
+{
+	stain();
+	uninitialised(stay_with_endless_cfi);
 }
 
 static void scene_nocfi(void)
@@ -379,6 +405,68 @@ static void with_threads(void *(*last)(void *))
 	stay_awhile();
 }
 
+/* More stack between here and the caller than anybody wants to look at. */
+APART static void far_down(void (*function)(void))
+{
+	volatile char buffer[20 << 20];
+
+	buffer[0] = 0;
+	function();
+	zero = buffer[0];
+}
+
+static void far_and_stay(void)
+{
+	far_down(stay_awhile);
+	zero = 0;
+}
+
+static void far_and_stay_without_cfi(void)
+{
+	far_down(stay_without_cfi);
+	zero = 0;
+}
+
+static void *thread_far(void *function)
+{
+	probe_calls((void (*)(void))function);
+	return NULL;
+}
+
+static void *thread_far_free(void *function)
+{
+	((void (*)(void))function)();
+	zero = 0;
+	return NULL;
+}
+
+static void with_large_stack(void *(*start)(void *), void (*function)(void))
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 32 << 20);
+	if (pthread_create(&thread, &attributes, start, (void *)function))
+		abort();
+	stay_awhile();
+}
+
+static void scene_far(void)
+{
+	with_large_stack(thread_far, far_and_stay);
+}
+
+static void scene_far_free(void)
+{
+	with_large_stack(thread_far_free, far_and_stay);
+}
+
+static void scene_far_nocfi(void)
+{
+	with_large_stack(thread_far_free, far_and_stay_without_cfi);
+}
+
 static void scene_threads(void)
 {
 	with_threads(thread_main);
@@ -413,6 +501,7 @@ static const struct {
 	{ "nocfi", scene_nocfi },
 	{ "nocfi-stale-below", scene_nocfi_stale_below },
 	{ "nocfi-stale-above", scene_nocfi_stale_above },
+	{ "endless-cfi", scene_endless_cfi },
 	{ "handler", scene_handler },
 	{ "handler-alternate", scene_handler_alternate },
 	{ "handler-alternate-free", scene_handler_alternate_free },
@@ -422,6 +511,9 @@ static const struct {
 	{ "coroutine-free", scene_coroutine_free },
 	{ "in-coroutine", scene_in_coroutine },
 #endif
+	{ "far", scene_far },
+	{ "far-free", scene_far_free },
+	{ "far-nocfi", scene_far_nocfi },
 	{ "threads", scene_threads },
 	{ "threads-free", scene_threads_free },
 	{ "pointers", scene_pointers },
