@@ -16,7 +16,7 @@
 #include "module.h"
 
 #define NAME_SIZE_MAX 4096
-#define NR_CHAIN_MAX (1u << 20)
+#define NR_CHAIN_MAX (1u << 14)
 #define NR_VERSIONS_MAX 4096
 #define NR_SYMBOLS_MAX (4u << 20)
 #define STRINGS_SIZE_MAX (256u << 20)

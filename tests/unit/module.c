@@ -1,0 +1,460 @@
+/*
+ * Modules and symbols out of hand-made memory, sane and hostile. Real processes
+ * are looked at by tests/live/module.c.
+ */
+#include <assert.h>
+#include <elf.h>
+#include <errno.h>
+#include <stddef.h>
+
+#include "../../agent/module.h"
+#include "../tap.h"
+#include "fake_memory.h"
+
+#define BASE 0x7f0000000000ull
+#define OTHER 0x7f0000100000ull
+#define STR(text) ((char *)(uintptr_t)(text))
+
+enum { SYM_EXT = 1, SYM_F_OLD, SYM_F, SYM_TLS, SYM_IFUNC, NR_SYMS };
+
+/* A whole shared object on two pages: text, then data. */
+struct object {
+	Elf64_Ehdr ehdr;
+	Elf64_Phdr phdrs[6];
+	struct {
+		Elf64_Nhdr nhdr;
+		char owner[4];
+		uint8_t id[20];
+	} note;
+	char strings[64];
+	Elf64_Sym symbols[NR_SYMS];
+	uint16_t versym[NR_SYMS];
+	struct {
+		Elf64_Verdef def;
+		Elf64_Verdaux aux;
+	} verdef[2];
+	struct {
+		uint32_t nr_buckets, first, nr_bloom, shift;
+		uint64_t bloom;
+		uint32_t bucket;
+		uint32_t chain[NR_SYMS - 2];
+	} gnu_hash;
+	struct {
+		uint32_t nr_buckets, nr_chain, bucket, chain[NR_SYMS];
+	} hash;
+	Elf64_Rela jmprel[2];
+	uint8_t text[64];
+
+	Elf64_Dyn dynamic[16] __attribute__((aligned(4096)));
+	uint64_t slots[2];
+	uint64_t debug[2];
+	uint64_t link_map[2][5];
+};
+
+#define AT(member) offsetof(struct object, member)
+static_assert(AT(dynamic) == 4096, "text and data on a page each");
+
+static const char strings[] = "\0ext\0f\0t\0i\0V1\0V2\0libtest.so";
+enum { S_EXT = 1, S_F = 5, S_T = 7, S_I = 9, S_V1 = 11, S_V2 = 14, S_SO = 17 };
+
+static uint32_t hash_of(const char *name)
+{
+	uint32_t hash = 5381;
+
+	for (; *name; name++)
+		hash = hash * 33 + (unsigned char)*name;
+	return hash;
+}
+
+static Elf64_Sym symbol(uint32_t name, unsigned char type, uint16_t section,
+			uint64_t value)
+{
+	return (Elf64_Sym){ .st_name = name, .st_shndx = section,
+			    .st_info = (unsigned char)ELF64_ST_INFO(STB_GLOBAL,
+								    type),
+			    .st_value = value, .st_size = 8 };
+}
+
+static void object_headers(struct object *o)
+{
+	Elf64_Phdr phdrs[6] = {
+		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_filesz = 4096,
+		  .p_memsz = 4096 },
+		{ .p_type = PT_LOAD, .p_flags = PF_R | PF_W, .p_offset = 4096,
+		  .p_vaddr = 4096, .p_memsz = sizeof(*o) - 4096 },
+		{ .p_type = PT_DYNAMIC, .p_vaddr = AT(dynamic),
+		  .p_memsz = sizeof(o->dynamic) },
+		{ .p_type = PT_NOTE, .p_vaddr = AT(note), .p_align = 4,
+		  .p_memsz = sizeof(o->note) },
+		{ .p_type = PT_TLS, .p_memsz = 0x20, .p_align = 16 },
+		{ .p_type = PT_GNU_EH_FRAME, .p_vaddr = AT(text),
+		  .p_memsz = 16 },
+	};
+
+	memcpy(o->ehdr.e_ident, ELFMAG, SELFMAG);
+	o->ehdr.e_ident[EI_CLASS] = ELFCLASS64;
+	o->ehdr.e_ident[EI_DATA] = ELFDATA2LSB;
+	o->ehdr.e_type = ET_DYN;
+	o->ehdr.e_machine = EM_X86_64;
+	o->ehdr.e_entry = AT(text);
+	o->ehdr.e_phoff = AT(phdrs);
+	o->ehdr.e_phentsize = sizeof(Elf64_Phdr);
+	o->ehdr.e_phnum = 6;
+	memcpy(o->phdrs, phdrs, sizeof(phdrs));
+	o->note.nhdr = (Elf64_Nhdr){ 4, 20, NT_GNU_BUILD_ID };
+	memcpy(o->note.owner, "GNU", 4);
+	memset(o->note.id, 0xab, 20);
+}
+
+static void object_symbols(struct object *o)
+{
+	static const uint16_t versym[] = { 0, 1, 0x8002, 3, 1, 1 };
+	static const uint32_t names[] = { S_F, S_F, S_T, S_I };
+
+	memcpy(o->strings, strings, sizeof(strings));
+	o->symbols[SYM_EXT] = symbol(S_EXT, STT_FUNC, SHN_UNDEF, 0);
+	o->symbols[SYM_F_OLD] = symbol(S_F, STT_FUNC, 1, AT(text));
+	o->symbols[SYM_F] = symbol(S_F, STT_FUNC, 1, AT(text) + 8);
+	o->symbols[SYM_TLS] = symbol(S_T, STT_TLS, 2, 0x10);
+	o->symbols[SYM_IFUNC] = symbol(S_I, STT_GNU_IFUNC, 1, AT(text) + 16);
+	memcpy(o->versym, versym, sizeof(versym));
+	for (uint16_t i = 0; i < 2; i++) {
+		o->verdef[i].def = (Elf64_Verdef){
+			.vd_version = 1, .vd_ndx = (uint16_t)(2 + i),
+			.vd_cnt = 1, .vd_aux = sizeof(Elf64_Verdef),
+			.vd_next = i ? 0 : sizeof(o->verdef[0]),
+		};
+		o->verdef[i].aux.vda_name = i ? S_V2 : S_V1;
+	}
+	o->gnu_hash.nr_buckets = o->gnu_hash.nr_bloom = 1;
+	o->gnu_hash.first = o->gnu_hash.bucket = SYM_F_OLD;
+	o->gnu_hash.bloom = UINT64_MAX;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		o->gnu_hash.chain[i] = (hash_of(strings + names[i]) & ~1u) |
+				       (i == ARRAY_SIZE(names) - 1);
+	o->hash.nr_buckets = 1;
+	o->hash.nr_chain = NR_SYMS;
+	o->hash.bucket = 1;
+	for (uint32_t i = 1; i < NR_SYMS; i++)
+		o->hash.chain[i] = (i + 1) % NR_SYMS;
+}
+
+/* @added: what the loader has added to the addresses; musl adds nothing. */
+static void object_dynamic(struct object *o, uint64_t added)
+{
+	const Elf64_Dyn dynamic[] = {
+		{ DT_SONAME, { S_SO } },
+		{ DT_STRTAB, { AT(strings) + added } },
+		{ DT_STRSZ, { sizeof(o->strings) } },
+		{ DT_SYMTAB, { AT(symbols) + added } },
+		{ DT_GNU_HASH, { AT(gnu_hash) + added } },
+		{ DT_HASH, { AT(hash) + added } },
+		{ DT_VERSYM, { AT(versym) + added } },
+		{ DT_VERDEF, { AT(verdef) + added } },
+		{ DT_JMPREL, { AT(jmprel) + added } },
+		{ DT_PLTRELSZ, { sizeof(o->jmprel) } },
+		{ DT_DEBUG, { BASE + AT(debug) } },
+		{ DT_NULL, { 0 } },
+	};
+
+	memcpy(o->dynamic, dynamic, sizeof(dynamic));
+	o->jmprel[0] = (Elf64_Rela){ AT(slots[0]),
+				     ELF64_R_INFO((uint64_t)SYM_EXT,
+						  R_X86_64_JUMP_SLOT), 0 };
+	o->jmprel[1] = (Elf64_Rela){ AT(slots[1]),
+				     ELF64_R_INFO(0ull, R_X86_64_IRELATIVE),
+				     AT(text) + 16 };
+	o->slots[0] = OTHER + AT(text) + 4;
+	o->slots[1] = BASE + AT(text) + 24;
+	o->debug[1] = BASE + AT(link_map[0]);
+	/* l_ld, l_next; ends in a circle. */
+	o->link_map[0][2] = OTHER + AT(dynamic);
+	o->link_map[0][3] = BASE + AT(link_map[1]);
+	o->link_map[1][2] = BASE + AT(dynamic);
+	o->link_map[1][3] = BASE + AT(link_map[0]);
+}
+
+static struct object *object_make(uint64_t added)
+{
+	static struct object object;
+
+	memset(&object, 0, sizeof(object));
+	object_headers(&object);
+	object_symbols(&object);
+	object_dynamic(&object, added);
+	return &object;
+}
+
+static struct mapping maps[] = {
+	{ .range = { BASE, BASE + 0x1000 }, .protection = PROT_READ | PROT_EXEC,
+	  .inode = 1, .path = STR("/lib/libtest.so.1 (deleted)") },
+	{ .range = { BASE + 0x1000, BASE + 0x2000 }, .inode = 1,
+	  .protection = PROT_READ | PROT_WRITE, .offset = 0x1000,
+	  .path = STR("/lib/libtest.so.1 (deleted)") },
+	{ .range = { OTHER, OTHER + 0x1000 }, .inode = 2,
+	  .protection = PROT_READ | PROT_EXEC, .path = STR("/lib/libother.so") },
+	{ .range = { OTHER + 0x1000, OTHER + 0x2000 }, .inode = 2,
+	  .protection = PROT_READ | PROT_WRITE, .offset = 0x1000,
+	  .path = STR("/lib/libother.so") },
+};
+static const struct mappings mappings = { maps, ARRAY_SIZE(maps) };
+
+struct scene {
+	struct process process;
+	struct modules modules;
+};
+
+/* @object at BASE; at OTHER one that exports nothing. */
+static int scene_make(struct scene *scene, const struct object *object)
+{
+	struct object other = *object;
+
+	memset(other.strings + S_F, 'x', 10);
+	memset(other.note.id, 0xcd, 20);
+	scene->process = fake_memory();
+	fake_write(&scene->process, BASE, object, sizeof(*object));
+	fake_write(&scene->process, OTHER, &other, sizeof(other));
+	return modules_read(&scene->process, &mappings, &scene->modules, NULL);
+}
+
+static void scene_end(struct scene *scene)
+{
+	modules_release(&scene->modules);
+	fake_memory_close(&scene->process);
+}
+
+static hf_addr found_at(const struct scene *scene, const char *name,
+			const char *version)
+{
+	struct module_symbol found;
+
+	if (modules_lookup(&scene->process, &scene->modules, name, version,
+			   &found, NULL, NULL))
+		return 0;
+	return found.address;
+}
+
+TEST(fields)
+{
+	struct scene scene;
+	const struct module *module;
+
+	CHECK_EQ(scene_make(&scene, object_make(BASE)), 0);
+	CHECK_EQ(scene.modules.nr, 2);
+	module = &scene.modules.entries[0];
+	CHECK_EQ(module->bias, BASE);
+	CHECK_EQ(module->range.start, BASE);
+	CHECK_EQ(module->range.end, BASE + sizeof(struct object));
+	CHECK_EQ(module->text.end, BASE + 4096);
+	CHECK_EQ(module->entry, BASE + AT(text));
+	CHECK_EQ(module->dynamic, BASE + AT(dynamic));
+	CHECK_EQ(module->eh_frame_hdr, BASE + AT(text));
+	CHECK_EQ(module->build_id.size, 20);
+	CHECK_EQ(module->build_id.bytes[19], 0xab);
+	CHECK(module->has_tls);
+	CHECK_EQ(module->tls_alignment, 16);
+	CHECK_STR(module->soname, "libtest.so");
+	CHECK(!module->is_executable);
+	/* The loader's order, not that of addresses; its circle is no trap. */
+	CHECK_EQ(scene.modules.nr_search, 2);
+	CHECK_EQ(scene.modules.search[0], 1);
+	scene_end(&scene);
+}
+
+/* Addresses in the dynamic section: as glibc leaves them, and as musl does. */
+TEST(lookup)
+{
+	static const uint64_t added[] = { BASE, 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(added); i++) {
+		struct object *object = object_make(added[i]);
+		struct scene scene;
+
+		/* The second object's tables are its own. */
+		CHECK_EQ(scene_make(&scene, object), 0);
+		CHECK_EQ(found_at(&scene, "f", NULL), BASE + AT(text) + 8);
+		CHECK_EQ(found_at(&scene, "f", "V2"), BASE + AT(text) + 8);
+		CHECK_EQ(found_at(&scene, "f", "V1"), BASE + AT(text));
+		CHECK_EQ(found_at(&scene, "f", "V3"), 0);
+		CHECK_EQ(found_at(&scene, "t", NULL), 0x10);
+		CHECK_EQ(found_at(&scene, "i", "V1"), BASE + AT(text) + 16);
+		CHECK_EQ(found_at(&scene, "ext", NULL), 0);
+		CHECK_EQ(found_at(&scene, "", NULL), 0);
+		scene_end(&scene);
+	}
+}
+
+TEST(lookup_sysv_hash)
+{
+	struct object *object = object_make(0);
+	struct scene scene;
+
+	object->dynamic[4].d_tag = DT_RELACOUNT; /* no DT_GNU_HASH */
+	CHECK_EQ(scene_make(&scene, object), 0);
+	CHECK_EQ(found_at(&scene, "f", NULL), BASE + AT(text) + 8);
+	CHECK_EQ(found_at(&scene, "f", "V1"), BASE + AT(text));
+	CHECK_EQ(found_at(&scene, "nothing", NULL), 0);
+	scene_end(&scene);
+}
+
+TEST(bloom_is_asked)
+{
+	struct object *object = object_make(0);
+	struct scene scene;
+
+	object->gnu_hash.bloom = 0;
+	CHECK_EQ(scene_make(&scene, object), 0);
+	CHECK_EQ(found_at(&scene, "f", NULL), 0);
+	scene_end(&scene);
+}
+
+TEST(slots)
+{
+	struct object *object = object_make(0);
+	struct scene scene;
+	hf_addr address = 0;
+
+	CHECK_EQ(scene_make(&scene, object), 0);
+	CHECK_EQ(modules_resolved_slot(&scene.process, &scene.modules, "ext",
+				       NULL, &address, NULL), 0);
+	CHECK_EQ(address, OTHER + AT(text) + 4);
+	CHECK_EQ(modules_resolved_slot(&scene.process, &scene.modules, "f",
+				       NULL, &address, NULL), -ENOENT);
+	CHECK_EQ(module_resolved_ifunc(&scene.process,
+				       &scene.modules.entries[0],
+				       BASE + AT(text) + 16, &address), 0);
+	CHECK_EQ(address, BASE + AT(text) + 24);
+	CHECK_EQ(module_resolved_ifunc(&scene.process,
+				       &scene.modules.entries[0],
+				       BASE + AT(text) + 17, &address),
+		 -ENOENT);
+	scene_end(&scene);
+}
+
+/* Not yet bound: it leads back into its own module, or nowhere at all. */
+TEST(slots_unbound)
+{
+	static const uint64_t unbound[] = { BASE + AT(text) + 4, 0,
+					    OTHER + AT(slots), 0x1234 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(unbound); i++) {
+		struct object *object = object_make(0);
+		struct scene scene;
+		hf_addr address = 1;
+
+		object->slots[0] = unbound[i];
+		CHECK_EQ(scene_make(&scene, object), 0);
+		/* The copy at OTHER: its slot leads into itself, or there. */
+		CHECK(modules_resolved_slot(&scene.process, &scene.modules,
+					    "ext", NULL, &address, NULL) ||
+		      unbound[i] == BASE + AT(text) + 4);
+		scene_end(&scene);
+	}
+}
+
+/* What is no module that runs. */
+TEST(no_module)
+{
+	static const struct { size_t offset, size; uint64_t value; } lies[] = {
+		{ AT(ehdr.e_ident), 1, 0 },
+		{ AT(ehdr.e_ident[EI_CLASS]), 1, ELFCLASS32 },
+		{ AT(ehdr.e_ident[EI_DATA]), 1, ELFDATA2MSB },
+		{ AT(ehdr.e_type), 2, ET_CORE },
+		{ AT(ehdr.e_type), 2, ET_EXEC }, /* not where it was linked */
+		{ AT(ehdr.e_phentsize), 2, 55 },
+		{ AT(ehdr.e_phnum), 2, 0 },
+		{ AT(ehdr.e_phnum), 2, 65535 },
+		{ AT(ehdr.e_phoff), 8, 4090 },
+		{ AT(ehdr.e_phoff), 8, UINT64_MAX - 8 },
+		{ AT(phdrs[0].p_flags), 4, PF_R }, /* nothing to run */
+		{ AT(phdrs[0].p_vaddr), 8, 8 },
+		{ AT(phdrs[0].p_memsz), 8, UINT64_MAX },
+		{ AT(phdrs[1].p_flags), 4, PF_X }, /* mapped rw- */
+		{ AT(phdrs[1].p_vaddr), 8, 1ull << 57 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct object *object = object_make(0);
+		struct scene scene;
+
+		memcpy((uint8_t *)object + lies[i].offset, &lies[i].value,
+		       lies[i].size);
+		CHECK_EQ(scene_make(&scene, object), 0);
+		if (scene.modules.nr)
+			TAP_FAIL("lie %zu is believed", i);
+		scene_end(&scene);
+	}
+}
+
+TEST(match)
+{
+	struct build_id id = { .size = 20 }, none = { 0 };
+	const struct module *module;
+	struct hf_diag diag = { 0 };
+	struct scene scene;
+
+	CHECK_EQ(scene_make(&scene, object_make(0)), 0);
+	memset(id.bytes, 0xcd, 20);
+	CHECK_EQ(modules_match(&scene.modules, &id, "libother.so", &module,
+			       NULL), 0);
+	CHECK_EQ(module->bias, OTHER);
+	id.bytes[0] = 0;
+	/* By file name, deleted or not, and by soname. */
+	CHECK_EQ(modules_match(&scene.modules, &id, "libtest.so.1", &module,
+			       &diag), -ECANCELED);
+	CHECK_STR(diag.code, "build-id-mismatch");
+	CHECK_CONTAINS(diag.message, "abababab");
+	CHECK_EQ(modules_match(&scene.modules, &id, "libtest.so", &module,
+			       &diag), -ECANCELED);
+	CHECK_STR(diag.code, "build-id-mismatch");
+	CHECK_EQ(modules_match(&scene.modules, &id, "libtes", &module, &diag),
+		 -ECANCELED);
+	CHECK_STR(diag.code, "module-absent");
+	/* Two modules without a build-id are not "the same". */
+	CHECK_EQ(modules_match(&scene.modules, &none, "x", &module, &diag),
+		 -ECANCELED);
+	CHECK_STR(diag.code, "module-absent");
+	scene.modules.entries[0].build_id = scene.modules.entries[1].build_id;
+	id.bytes[0] = 0xcd;
+	CHECK_EQ(modules_match(&scene.modules, &id, "x", &module, &diag),
+		 -ECANCELED);
+	CHECK_STR(diag.code, "module-twice");
+	scene_end(&scene);
+}
+
+/* Chains and lists that never end, and whatever else the bytes may be: no
+ * crash (run with sanitizers), no hang. */
+TEST(random_damage)
+{
+	srand(1);
+	for (int n = 0; n < 400; n++) {
+		struct object *object = object_make(n % 2 ? BASE : 0);
+		uint8_t *bytes = (uint8_t *)object;
+		struct scene scene;
+		hf_addr address;
+
+		for (int i = rand() % 12; i >= 0; i--) {
+			size_t at = (size_t)rand() % sizeof(*object);
+
+			/* Mostly where it hurts. */
+			if (i % 2)
+				at = (size_t)rand() % AT(text);
+			bytes[at] = rand() % 3 ? (uint8_t)rand() : 0xff;
+		}
+		CHECK_EQ(scene_make(&scene, object), 0);
+		found_at(&scene, "f", "V1");
+		found_at(&scene, "nothing", NULL);
+		modules_resolved_slot(&scene.process, &scene.modules, "ext",
+				      "V1", &address, NULL);
+		if (scene.modules.nr)
+			module_resolved_ifunc(&scene.process,
+					      &scene.modules.entries[0], 1,
+					      &address);
+		scene_end(&scene);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	return tap_main(argc, argv);
+}
