@@ -132,12 +132,19 @@ const char *hook_kind_name(enum hook_kind kind);
  * refused: the caller need not check strings for NULL, names for characters or
  * sizes for sanity. (Whether addresses fit the module is the caller's.)
  *
- * Return: 0; -EBADMSG with the path of the offending member; -ENOMEM.
+ * Return: 0; -EBADMSG (code "patch-malformed") with the path of the offending
+ * member; -ECANCELED (code "patch-too-new") for a schema we do not know;
+ * -ENOMEM.
  */
 int manifest_parse(const char *json, size_t size, struct manifest **ret_manifest,
 		   struct hf_diag *diag);
 
-/* The JSON form, owned by the caller (free). Return: 0; -ENOMEM. */
+/*
+ * The JSON form, owned by the caller (free). What the bounds above forbid is
+ * written all the same: manifest_parse() is the judge.
+ *
+ * Return: 0; -EINVAL when a string is missing or is not UTF-8; -ENOMEM.
+ */
 int manifest_format(const struct manifest *manifest, char **ret_json,
 		    struct hf_diag *diag);
 

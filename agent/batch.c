@@ -1,0 +1,239 @@
+/*
+ * See batch.h. The summary at the end counts outcomes by their names and lists
+ * the processes that did not succeed: with many, that is all one reads.
+ */
+#include "batch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "progress.h"
+#include "report.h"
+
+#define SUMMARY_KINDS_MAX 16
+#define SUMMARY_PIDS_MAX 12
+
+struct summary_kind {
+	const char *name; /* of outcome_name(): compared by address */
+	size_t nr;
+	bool failure;
+	struct pids pids; /* of failures */
+};
+
+struct batch {
+	struct output *output;
+	const struct batch_step *step;
+	struct exit_tally tally;
+	struct summary_kind kinds[SUMMARY_KINDS_MAX];
+	size_t nr_kinds;
+};
+
+void exit_tally_add(struct exit_tally *tally, enum hf_exit status)
+{
+	if ((size_t)status >= ARRAY_SIZE(tally->counts))
+		status = HF_EXIT_FAILED;
+	tally->counts[status]++;
+}
+
+enum hf_exit exit_tally_result(const struct exit_tally *tally)
+{
+	enum hf_exit common = HF_EXIT_DONE;
+	size_t nr_kinds = 0;
+
+	for (size_t i = HF_EXIT_DONE + 1; i < ARRAY_SIZE(tally->counts); i++) {
+		if (!tally->counts[i])
+			continue;
+		common = (enum hf_exit)i;
+		nr_kinds++;
+	}
+	if (!nr_kinds)
+		return HF_EXIT_DONE;
+	if (tally->counts[HF_EXIT_DONE])
+		return HF_EXIT_PARTIAL;
+	return nr_kinds == 1 ? common : HF_EXIT_FAILED;
+}
+
+static void signal_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
+void signals_block(void)
+{
+	sigset_t set;
+
+	signal_set(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+int signal_waiting(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	sigset_t pending;
+
+	if (sigpending(&pending))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (sigismember(&pending, signals[i]) == 1)
+			return signals[i];
+	return 0;
+}
+
+struct operation_report *batch_report_new(pid_t pid, size_t *ret_nr)
+{
+	struct operation_report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return NULL;
+	report->pid = pid;
+	*ret_nr = 1;
+	return report;
+}
+
+static struct summary_kind *summary_kind(struct batch *batch, const char *name)
+{
+	for (size_t i = 0; i < batch->nr_kinds; i++)
+		if (!strcmp(batch->kinds[i].name, name))
+			return &batch->kinds[i];
+	if (batch->nr_kinds == SUMMARY_KINDS_MAX)
+		return NULL;
+	batch->kinds[batch->nr_kinds].name = name;
+	return &batch->kinds[batch->nr_kinds++];
+}
+
+/* One report of one process: said, counted, and kept for the summary. */
+static void result_add(struct batch *batch, struct operation_report *report,
+		       int error, const struct hf_diag *diag)
+{
+	struct output *output = batch->output;
+	struct summary_kind *kind;
+
+	report_print(output, report, error, diag);
+	if (output->json)
+		json_add(json_array_of(output->root, output->list),
+			 report_json(report, error, diag));
+	exit_tally_add(&batch->tally, diag_exit_status(error));
+	kind = summary_kind(batch, outcome_name(report->outcome, error));
+	if (!kind)
+		return;
+	kind->nr++;
+	kind->failure |= error != 0;
+	if (error)
+		pids_add(&kind->pids, report->pid, NULL);
+}
+
+/* A failure before the operation knew anything. */
+static void failure_add(struct batch *batch, pid_t pid, int error,
+			const struct hf_diag *diag)
+{
+	struct operation_report report = { .pid = pid };
+
+	if (batch->step->patch)
+		snprintf(report.patch, sizeof(report.patch), "%s",
+			 batch->step->patch);
+	result_add(batch, &report, error, diag);
+}
+
+static int process_run(struct batch *batch, pid_t pid, const char *text,
+		       struct operation_report **ret_reports, size_t *ret_nr,
+		       struct hf_diag *diag)
+{
+	struct progress *progress = progress_begin(batch->output, text);
+	int r;
+
+	r = batch->step->run(batch->step->context, pid, ret_reports, ret_nr,
+			     diag);
+	progress_end(progress);
+	return r;
+}
+
+static void process_do(struct batch *batch, pid_t pid, const char *text)
+{
+	struct operation_report *reports = NULL;
+	struct hf_diag diag = { 0 };
+	size_t nr = 0;
+	int r;
+
+	r = process_run(batch, pid, text, &reports, &nr, &diag);
+	if (!nr && r)
+		failure_add(batch, pid, r, &diag);
+	for (size_t i = 0; i < nr; i++) {
+		reports[i].pid = pid;
+		if (r && !*reports[i].patch && batch->step->patch)
+			snprintf(reports[i].patch, sizeof(reports[i].patch),
+				 "%s", batch->step->patch);
+		result_add(batch, &reports[i], r, &diag);
+		operation_report_release(&reports[i]);
+	}
+	free(reports);
+}
+
+static void process_skip(struct batch *batch, pid_t pid, int signal)
+{
+	struct hf_diag diag = { 0 };
+	int r;
+
+	r = hf_error(&diag, -EINTR, "stopped", "not tried: stopped by SIG%s",
+		     sigabbrev_np(signal));
+	failure_add(batch, pid, r, &diag);
+}
+
+static void summary_pids(struct output *output, const struct pids *pids)
+{
+	for (size_t i = 0; i < pids->nr && i < SUMMARY_PIDS_MAX; i++)
+		output_print(output, "%s%d", i ? ", " : " (pid ",
+			     (int)pids->entries[i]);
+	if (pids->nr > SUMMARY_PIDS_MAX)
+		output_print(output, " and %zu more",
+			     pids->nr - SUMMARY_PIDS_MAX);
+	if (pids->nr)
+		output_print(output, ")");
+}
+
+/* "8 applied, 1 refused (pid 33)" */
+static void summary_print(struct batch *batch)
+{
+	struct output *output = batch->output;
+
+	for (size_t i = 0; i < batch->nr_kinds; i++) {
+		struct summary_kind *kind = &batch->kinds[i];
+
+		output_print(output, "%s%zu ", i ? ", " : "", kind->nr);
+		output_styled(output, kind->failure ? STYLE_BAD : STYLE_GOOD,
+			      "%s", kind->name);
+		summary_pids(output, &kind->pids);
+	}
+	output_print(output, "\n");
+}
+
+enum hf_exit batch_run(struct output *output, const struct pids *pids,
+		       const struct batch_step *step)
+{
+	struct batch batch = { .output = output, .step = step };
+	char text[160];
+	int signal;
+
+	if (output->json)
+		json_array_of(output->root, output->list);
+	for (size_t i = 0; i < pids->nr; i++) {
+		pid_t pid = pids->entries[i];
+
+		snprintf(text, sizeof(text), "%s pid %d (%zu of %zu)",
+			 step->doing, (int)pid, i + 1, pids->nr);
+		signal = signal_waiting();
+		if (signal)
+			process_skip(&batch, pid, signal);
+		else
+			process_do(&batch, pid, text);
+	}
+	if (pids->nr > 1)
+		summary_print(&batch);
+	for (size_t i = 0; i < batch.nr_kinds; i++)
+		pids_release(&batch.kinds[i].pids);
+	return exit_tally_result(&batch.tally);
+}

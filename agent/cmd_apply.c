@@ -1,0 +1,142 @@
+/*
+ * hotfix apply: the patch file is read and checked once, then every process is
+ * done for itself. With --all the processes are found by the module's build-id.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/build_id.h"
+#include "batch.h"
+#include "cmd.h"
+#include "module.h"
+#include "other_builds.h"
+
+struct apply {
+	const struct patch_file *patch;
+	const struct operation_options *options;
+};
+
+static int apply_one(const void *context, pid_t pid,
+		     struct operation_report **ret_reports, size_t *ret_nr,
+		     struct hf_diag *diag)
+{
+	const struct apply *apply = context;
+	struct operation_report *report = batch_report_new(pid, ret_nr);
+
+	if (!report)
+		return hf_fail(diag, -ENOMEM, "cannot apply");
+	*ret_reports = report;
+	return operation_apply(pid, apply->patch, apply->options, report, diag);
+}
+
+/* Nobody maps that build: say which one was looked for, and what is there. */
+static int nobody_found(const struct patch_file *patch, size_t nr_unreadable,
+			struct hf_diag *diag)
+{
+	const struct manifest_target *target = &patch->manifest->target;
+	char id[HEX_SIZE(BUILD_ID_SIZE_MAX)];
+
+	hf_error(diag, -ESRCH, "no-process",
+		 "no process runs %s with build-id %s", target->name,
+		 build_id_format(&target->build_id, id));
+	other_builds_describe(target->name, diag);
+	if (nr_unreadable)
+		hf_hint(diag, "%zu processes may not be read by this user; "
+			      "as root they are searched as well",
+			nr_unreadable);
+	hf_hint(diag, "`hotfix check FIX -p PID` says what differs in a process");
+	return -ESRCH;
+}
+
+static int processes_find(const struct patch_file *patch, struct pids *ret_pids,
+			  size_t *ret_nr_unreadable, struct hf_diag *diag)
+{
+	struct pids pids = { 0 };
+	int r;
+
+	r = process_find_all(&patch->manifest->target.build_id, &pids.entries,
+			     &pids.nr, ret_nr_unreadable, diag);
+	if (r)
+		return r;
+	if (!pids.nr) {
+		pids_release(&pids);
+		return nobody_found(patch, *ret_nr_unreadable, diag);
+	}
+	*ret_pids = pids;
+	return 0;
+}
+
+static enum hf_exit apply_everywhere(const struct patch_file *patch,
+				     const struct command_line *line,
+				     const struct batch_step *step,
+				     struct output *output)
+{
+	struct hf_diag diag = { 0 };
+	struct pids pids = { 0 };
+	size_t nr_unreadable = 0;
+	enum hf_exit status;
+	int r;
+
+	if (!line->all)
+		return batch_run(output, &line->pids, step);
+	r = processes_find(patch, &pids, &nr_unreadable, &diag);
+	if (r)
+		return output_failure(output, &diag, diag_exit_status(r));
+	status = batch_run(output, &pids, step);
+	output_unreadable(output, nr_unreadable);
+	pids_release(&pids);
+	return status;
+}
+
+static enum hf_exit apply_run(const struct command_line *line,
+			      struct output *output)
+{
+	struct patch_file *patch;
+	struct apply apply = { .options = &line->operation };
+	struct batch_step step = { .run = apply_one, .context = &apply };
+	struct hf_diag diag = { 0 };
+	enum hf_exit status;
+	char doing[96];
+	int r;
+
+	r = patch_file_open(line->arguments[0], &patch, &diag);
+	if (r)
+		return output_failure(output, &diag, diag_exit_status(r));
+	apply.patch = patch;
+	snprintf(doing, sizeof(doing), "applying %s to", patch->manifest->name);
+	step.doing = doing;
+	step.patch = patch->manifest->name;
+	if (output->json)
+		json_put(output->root, "patch", json_text(step.patch));
+	status = apply_everywhere(patch, line, &step, output);
+	patch_file_free(patch);
+	return status;
+}
+
+static const char *const synopsis[] = {
+	"FIX (-p PID)... [options]",
+	"FIX --all [options]",
+	NULL,
+};
+
+const struct command command_apply = {
+	.name = "apply",
+	.summary = "make processes run a patch",
+	.synopsis = synopsis,
+	.description =
+		"Makes running processes use the functions of the patch file "
+		"FIX. Either all\nfunctions of the patch are replaced in a "
+		"process, or nothing changes in it.\n",
+	.examples = "  hotfix apply fix-charge.hotfix.so --all --dry-run\n"
+		    "  hotfix apply fix-charge.hotfix.so -p 4711 --wait 30s\n",
+	.options = OPTION_PID | OPTION_ALL | OPTION_DRY_RUN | OPTIONS_SWITCH |
+		   OPTION_REPLACE_ACTIVE,
+	.argument = "the patch file (FIX)",
+	.min_arguments = 1,
+	.max_arguments = 1,
+	.needs_processes = true,
+	.changes_processes = true,
+	.list = "results",
+	.run = apply_run,
+};

@@ -1,0 +1,56 @@
+/*
+ * Options, the same in every command that takes them.
+ */
+#pragma once
+
+#include "operation.h"
+#include "pids.h"
+
+struct command;
+
+enum command_option {
+	OPTION_PID = 1 << 0,
+	OPTION_ALL = 1 << 1,
+	OPTION_EVERYTHING = 1 << 2,
+	OPTION_DRY_RUN = 1 << 3,
+	OPTION_WAIT = 1 << 4,
+	OPTION_MAX_PAUSE = 1 << 5,
+	OPTION_MODE = 1 << 6,
+	OPTION_SCAN = 1 << 7,
+	OPTION_REPLACE_ACTIVE = 1 << 8,
+	OPTION_TARGET = 1 << 9,
+	OPTION_JSON = 1 << 10,
+	OPTION_HELP = 1 << 11,
+};
+
+/* How apply and revert switch. */
+#define OPTIONS_SWITCH                                                         \
+	(OPTION_WAIT | OPTION_MAX_PAUSE | OPTION_MODE | OPTION_SCAN)
+#define OPTIONS_ALWAYS (OPTION_JSON | OPTION_HELP)
+
+struct command_line {
+	bool help, json, all, everything;
+	struct pids pids;
+	struct operation_options operation;
+	const char *target;	/* --target, or NULL */
+	char **arguments;	/* borrowed from argv */
+	size_t nr_arguments;
+};
+
+/**
+ * command_line_parse() - read and check the words behind the command's name
+ * @argv: argv[0] is the command's name; is permuted
+ *
+ * With --help the rest is not checked.
+ *
+ * Return: 0; -EINVAL: wrong usage; -ENOMEM.
+ */
+int command_line_parse(const struct command *command, int argc, char **argv,
+		       struct command_line *ret_line, struct hf_diag *diag);
+void command_line_release(struct command_line *line);
+
+/* Whether --json is asked for, to be known before anything can fail. */
+bool command_line_wants_json(int argc, char **argv);
+
+/* "hotfix COMMAND --help", made from the tables. */
+void command_help(const struct command *command, FILE *file);

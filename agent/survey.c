@@ -1,0 +1,239 @@
+/*
+ * Kernel threads have no memory and are told apart by their flags in
+ * /proc/PID/stat, so that an ordinary user is not told that he "may not read"
+ * hundreds of them.
+ */
+#include "survey.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/io.h"
+#include "remote.h"
+
+#define MAPS_SIZE_MAX (256u << 20)
+#define STAT_SIZE_MAX 4096
+#define PF_KTHREAD 0x00200000ul
+
+static const char *const mapping_names[] = { "/memfd:hotfix:", "[anon:hotfix:" };
+
+/* Whoever traces one of the threads; all are traced while an agent works. */
+static int tracer_read(const struct process *process, pid_t *ret_tracer,
+		       struct hf_diag *diag)
+{
+	struct thread_status status;
+	owned(free_p) pid_t *tids = NULL;
+	size_t nr;
+	int r;
+
+	r = threads_read(process, &tids, &nr, diag);
+	if (r)
+		return r;
+	*ret_tracer = 0;
+	for (size_t i = 0; i < nr && !*ret_tracer; i++)
+		if (!thread_status_read(process, tids[i], &status, NULL))
+			*ret_tracer = status.tracer;
+	return 0;
+}
+
+bool control_is_transient(const struct control *control)
+{
+	if (control->damaged)
+		return false;
+	return control->block.state == CONTROL_STAGED ||
+	       control->block.state == CONTROL_SWITCHING ||
+	       control->block.state == CONTROL_REVERTING;
+}
+
+static bool work_visible(const struct survey *survey)
+{
+	for (size_t i = 0; i < survey->controls.nr; i++)
+		if (control_is_transient(&survey->controls.entries[i]))
+			return true;
+	return survey->stub;
+}
+
+bool survey_is_interrupted(const struct survey *survey)
+{
+	return work_visible(survey) && !survey->tracer;
+}
+
+bool survey_is_busy(const struct survey *survey)
+{
+	return work_visible(survey) && survey->tracer;
+}
+
+/*
+ * The tracer is asked for before the traces of its work are read and again
+ * afterwards: work that ends in between must not look like a dead agent's.
+ */
+static int survey_fill(struct survey *survey, pid_t pid, struct hf_diag *diag)
+{
+	pid_t tracer_before;
+	int r;
+
+	r = process_open(pid, &survey->process, diag);
+	if (!r)
+		r = tracer_read(survey->process, &tracer_before, diag);
+	if (!r)
+		r = mappings_read(survey->process, &survey->mappings, diag);
+	if (!r)
+		r = controls_read(survey->process, &survey->mappings,
+				  &survey->controls, diag);
+	if (!r)
+		r = remote_stub_present(survey->process, &survey->stub, diag);
+	if (!r)
+		r = tracer_read(survey->process, &survey->tracer, diag);
+	if (!r && !survey->tracer)
+		survey->tracer = tracer_before;
+	return r;
+}
+
+int survey_read(pid_t pid, struct survey *ret_survey, struct hf_diag *diag)
+{
+	struct survey survey = { 0 };
+	int r;
+
+	r = survey_fill(&survey, pid, diag);
+	if (r) {
+		survey_release(&survey);
+		return r;
+	}
+	*ret_survey = survey;
+	return 0;
+}
+
+void survey_release(struct survey *survey)
+{
+	controls_release(&survey->controls);
+	mappings_release(&survey->mappings);
+	if (survey->process)
+		process_free(survey->process);
+	*survey = (struct survey){ 0 };
+}
+
+const char *control_label(const struct survey *survey,
+			  const struct control *control, char *ret_text,
+			  size_t size)
+{
+	const struct mapping *mapping;
+	const char *name;
+
+	if (!control->damaged) {
+		snprintf(ret_text, size, "%s", control->block.name);
+		return ret_text;
+	}
+	mapping = mappings_find(&survey->mappings, control->mapped.start);
+	name = mapping ? strstr(mapping->path, "hotfix:") : NULL;
+	name = name ? name + strlen("hotfix:") : "?";
+	snprintf(ret_text, size, "%.*s", (int)strcspn(name, " ]"), name);
+	return ret_text;
+}
+
+/* The ninth field; the second, the name, may hold anything but its end. */
+static bool is_kernel_thread(const char *directory)
+{
+	struct buffer stat = { 0 };
+	const char *rest;
+	unsigned long flags = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/stat", directory);
+	if (file_read(AT_FDCWD, path, STAT_SIZE_MAX, &stat, NULL))
+		return false;
+	rest = strrchr((const char *)stat.data, ')');
+	if (rest)
+		sscanf(rest, ") %*c %*d %*d %*d %*d %*d %lu", &flags);
+	buffer_release(&stat);
+	return flags & PF_KTHREAD;
+}
+
+static bool maps_name_ours(const struct buffer *maps)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mapping_names); i++)
+		if (memmem(maps->data, maps->size, mapping_names[i],
+			   strlen(mapping_names[i])))
+			return true;
+	return false;
+}
+
+static bool process_has_stub(pid_t pid)
+{
+	owned(process_free_p) struct process *process = NULL;
+	bool present = false;
+
+	if (process_open(pid, &process, NULL))
+		return false;
+	return !remote_stub_present(process, &present, NULL) && present;
+}
+
+/* Adds @pid to @host if it carries something, or counts it as unreadable. */
+static int host_look(struct host *host, pid_t pid, struct hf_diag *diag)
+{
+	char directory[32], path[40];
+	struct buffer maps = { 0 };
+	bool carries;
+	int r;
+
+	snprintf(directory, sizeof(directory), "/proc/%d", (int)pid);
+	if (is_kernel_thread(directory))
+		return 0;
+	snprintf(path, sizeof(path), "%s/maps", directory);
+	r = file_read(AT_FDCWD, path, MAPS_SIZE_MAX, &maps, NULL);
+	if (r == -EACCES || r == -EPERM)
+		host->nr_unreadable++;
+	if (r)
+		return r == -ENOMEM ? hf_fail(diag, r, "cannot read %s", path) :
+				      0;
+	carries = maps.size && (maps_name_ours(&maps) || process_has_stub(pid));
+	buffer_release(&maps);
+	return carries ? pids_add(&host->carriers, pid, diag) : 0;
+}
+
+static int host_walk(struct host *host, DIR *proc, struct hf_diag *diag)
+{
+	struct dirent *entry;
+	pid_t pid;
+	int r;
+
+	for (;;) {
+		errno = 0;
+		entry = readdir(proc);
+		if (!entry)
+			return errno ? hf_fail(diag, -errno,
+					       "cannot list the processes") : 0;
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		pid = atoi(entry->d_name);
+		r = pid == getpid() ? 0 : host_look(host, pid, diag);
+		if (r)
+			return r;
+	}
+}
+
+int host_scan(struct host *ret_host, struct hf_diag *diag)
+{
+	owned(closedir_p) DIR *proc = opendir("/proc");
+	struct host host = { 0 };
+	int r;
+
+	if (!proc)
+		return hf_fail(diag, -errno, "cannot list the processes");
+	r = host_walk(&host, proc, diag);
+	if (r) {
+		host_release(&host);
+		return r;
+	}
+	*ret_host = host;
+	return 0;
+}
+
+void host_release(struct host *host)
+{
+	pids_release(&host->carriers);
+}

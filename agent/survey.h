@@ -1,0 +1,64 @@
+/*
+ * What a process carries of ours, read without stopping it; and which processes
+ * of the host carry anything.
+ */
+#pragma once
+
+#include "control.h"
+#include "pids.h"
+#include "process.h"
+#include "procfs.h"
+
+struct survey {
+	struct process *process;
+	struct mappings mappings;
+	struct controls controls;
+	bool stub;    /* the remote stub stands at its entry point */
+	pid_t tracer; /* who traces it at the moment, 0: nobody */
+};
+
+/* Return: 0; -ESRCH; -EPERM and whatever else process_open() says. */
+int survey_read(pid_t pid, struct survey *ret_survey, struct hf_diag *diag);
+void survey_release(struct survey *survey);
+
+static inline void survey_release_p(struct survey *survey)
+{
+	survey_release(survey);
+}
+
+/* A state that lasts only while an agent is at work: between two states. */
+bool control_is_transient(const struct control *control);
+
+/* An agent died at work: traces of work, and nobody who does it. */
+bool survey_is_interrupted(const struct survey *survey);
+
+/* Somebody is at work right now: traces of work, and a tracer. */
+bool survey_is_busy(const struct survey *survey);
+
+/* The patch's name, also where the control block is not readable. */
+const char *control_label(const struct survey *survey,
+			  const struct control *control, char *ret_text,
+			  size_t size);
+
+struct host {
+	struct pids carriers; /* ascending */
+	size_t nr_unreadable; /* processes that we may not look into */
+};
+
+/**
+ * host_scan() - every process with a mapping of ours, or the stub of a dead
+ *               agent
+ *
+ * Goes by the names of mappings, so it costs one read of /proc/PID/maps per
+ * process. Images that the kernel would not give a name (neither memfd nor
+ * PR_SET_VMA_ANON_NAME) are seen only when their process is asked for by PID.
+ *
+ * Return: 0; -ENOMEM; -errno of reading /proc.
+ */
+int host_scan(struct host *ret_host, struct hf_diag *diag);
+void host_release(struct host *host);
+
+static inline void host_release_p(struct host *host)
+{
+	host_release(host);
+}
