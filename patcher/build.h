@@ -1,0 +1,76 @@
+/*
+ * One run of hotfix-build: from sources and a target to a patch file.
+ *
+ *	target, symbols, debuginfo      what is running (read only)
+ *	  |
+ *	compile: fix.c -> objects       with the target's flags
+ *	  |
+ *	replaced: records -> functions  which, where, how redirected, how safe
+ *	  |
+ *	resolve: undefined -> imports   module + offset, or exported name
+ *	  |
+ *	original: displaced entries     an object of ours
+ *	  |
+ *	link: ld -shared                an ordinary shared object
+ *	  |
+ *	inspect: types, inlined copies  DWARF of both
+ *	  |
+ *	emit: .note.hotfix, .rela.hotfix
+ */
+#pragma once
+
+#include "debuginfo.h"
+#include "flags.h"
+#include "libraries.h"
+#include "object.h"
+#include "options.h"
+#include "symbols.h"
+#include "target.h"
+
+/* A function of the target and what takes its place. */
+struct replacement {
+	const struct symbol *old;
+	const struct object *object;
+	const char *new; /* the function's name in that object */
+};
+
+struct build {
+	const struct options *options;
+	struct target *target;
+	struct debuginfo *debuginfo; /* NULL: none */
+	struct symbols symbols;
+	struct libraries libraries;
+	struct insn_decoder *decoder;
+
+	char *directory; /* temporary files */
+	struct strings compiler; /* its words: CC may hold several */
+	struct flags *flags; /* one per source */
+	struct object *objects; /* one per source */
+	size_t nr_objects;
+
+	struct replacement *replacements; /* as manifest->functions */
+	size_t nr_replacements;
+	struct manifest *manifest;
+	char *linked; /* path of the result before emit */
+	struct strings warnings;
+};
+
+/**
+ * build_run() - make the patch file that @options ask for
+ * @ret_build: what was built; also on failure, for its warnings; may be NULL.
+ *             Release with build_free().
+ *
+ * On failure options->output is as it was before.
+ */
+int build_run(const struct options *options, struct build **ret_build,
+	      struct hf_diag *diag);
+void build_free(struct build *build);
+DEFINE_CLEANUP(struct build, build_free)
+
+/* Adds a line to the manifest's proof. Return: 0; -ENOMEM. */
+int build_prove(struct build *build, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The replacement of the function at @vaddr; NULL when it is not replaced. */
+const struct replacement *build_replacement_at(const struct build *build,
+					       uint64_t vaddr);

@@ -1,0 +1,100 @@
+#include "command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "../lib/cleanup.h"
+
+extern char **environ;
+
+static int start(const struct strings *arguments, int output, pid_t *ret_pid,
+		 struct hf_diag *diag)
+{
+	posix_spawn_file_actions_t actions;
+	int r = posix_spawn_file_actions_init(&actions);
+
+	if (!r) {
+		r = posix_spawn_file_actions_adddup2(&actions, output,
+						     STDOUT_FILENO);
+		if (!r)
+			r = posix_spawnp(ret_pid, arguments->items[0], &actions,
+					 NULL, arguments->items, environ);
+		posix_spawn_file_actions_destroy(&actions);
+	}
+	if (!r)
+		return 0;
+	hf_fail(diag, -r, "cannot run %s", arguments->items[0]);
+	if (r == ENOENT)
+		hf_hint(diag, "install it, or name another compiler with CC=");
+	return -r;
+}
+
+static int finish(pid_t pid, const struct strings *arguments,
+		  struct hf_diag *diag)
+{
+	owned(free_p) char *line = NULL;
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return hf_fail(diag, -errno, "cannot wait for %s",
+				       arguments->items[0]);
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return 0;
+	line = strings_join(arguments);
+	if (WIFSIGNALED(status))
+		hf_error(diag, -EIO, "compiler-failed",
+			 "%s was killed by signal %d", arguments->items[0],
+			 WTERMSIG(status));
+	else
+		hf_error(diag, -EIO, "compiler-failed",
+			 "%s failed, its messages are above",
+			 arguments->items[0]);
+	hf_detail(diag, "the command was: %s", line ?: "");
+	return -EIO;
+}
+
+int command_run(const struct strings *arguments, struct hf_diag *diag)
+{
+	pid_t pid;
+	int r = start(arguments, STDERR_FILENO, &pid, diag);
+
+	return r ? r : finish(pid, arguments, diag);
+}
+
+int command_first_line(const struct strings *arguments, char **ret_line,
+		       struct hf_diag *diag)
+{
+	owned(close_p) int reader = -1, writer = -1;
+	char text[512], *end;
+	size_t size = 0;
+	ssize_t nr = 1;
+	int pipe_ends[2], r;
+	pid_t pid;
+
+	if (pipe2(pipe_ends, O_CLOEXEC) < 0)
+		return hf_fail(diag, -errno, "cannot run %s",
+			       arguments->items[0]);
+	reader = pipe_ends[0];
+	writer = pipe_ends[1];
+	r = start(arguments, writer, &pid, diag);
+	if (r)
+		return r;
+	close(take_fd(&writer));
+	while (nr > 0 && size < sizeof(text) - 1) {
+		nr = read(reader, text + size, sizeof(text) - 1 - size);
+		if (nr > 0)
+			size += (size_t)nr;
+	}
+	close(take_fd(&reader));
+	r = finish(pid, arguments, diag);
+	if (r && !size)
+		return r;
+	text[size] = '\0';
+	end = strchrnul(text, '\n');
+	*ret_line = strndup(text, (size_t)(end - text));
+	return *ret_line ? 0 : hf_fail(diag, -ENOMEM, "cannot read output");
+}

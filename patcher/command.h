@@ -1,0 +1,21 @@
+/*
+ * Running the compiler: directly, never through a shell.
+ */
+#pragma once
+
+#include "../lib/diag.h"
+#include "array.h"
+
+/**
+ * command_run() - run a program found in PATH and wait for it
+ *
+ * Its messages go to our standard error, as they come.
+ *
+ * Return: 0; -EIO when it failed or was killed (a reason in @diag); -errno
+ * when it could not be started.
+ */
+int command_run(const struct strings *arguments, struct hf_diag *diag);
+
+/* The first line that a program prints, owned by the caller. */
+int command_first_line(const struct strings *arguments, char **ret_line,
+		       struct hf_diag *diag);

@@ -1,0 +1,332 @@
+#include "emit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/patch_file.h"
+#include "original.h"
+
+/* ---- where things are --------------------------------------------------- */
+
+static const Elf64_Sym *find_symbol(const struct elf_file *file,
+				    const char *name)
+{
+	struct elf_symbols symbols = elf_symbols(file, SHT_SYMTAB);
+
+	for (size_t i = 1; i < symbols.nr; i++)
+		if (symbols.entries[i].st_shndx != SHN_UNDEF &&
+		    ELF64_ST_TYPE(symbols.entries[i].st_info) == STT_FUNC &&
+		    !strcmp(elf_symbol_name(file, &symbols, i), name))
+			return &symbols.entries[i];
+	return NULL;
+}
+
+static int locate(const struct elf_file *linked, const char *name,
+		  const Elf64_Sym **ret_symbol, struct hf_diag *diag)
+{
+	*ret_symbol = find_symbol(linked, name);
+	if (*ret_symbol)
+		return 0;
+	return hf_error(diag, -EIO, "link-lost-symbol",
+			"the linker's result has no function %s", name);
+}
+
+int emit_locate(struct build *build, const struct elf_file *linked,
+		struct hf_diag *diag)
+{
+	struct manifest *manifest = build->manifest;
+	const Elf64_Sym *symbol;
+	int r = 0;
+
+	for (size_t i = 0; i < manifest->nr_functions && !r; i++) {
+		struct manifest_function *function = &manifest->functions[i];
+
+		r = locate(linked, function->replacement, &symbol, diag);
+		if (r)
+			break;
+		function->replacement_vaddr = symbol->st_value;
+		function->replacement_size = symbol->st_size;
+	}
+	for (int i = 0; i < NR_HOOKS && !r; i++) {
+		struct manifest_hook *hook = &manifest->hooks[i];
+
+		if (!hook->symbol)
+			continue;
+		r = locate(linked, hook->symbol, &symbol, diag);
+		if (!r)
+			hook->vaddr = symbol->st_value;
+	}
+	return r;
+}
+
+/* ---- relocations ------------------------------------------------------------ */
+
+struct relocs {
+	Elf64_Rela *entries;
+	size_t nr;
+};
+
+static int add_reloc(struct relocs *relocs, const Elf64_Rela *reloc)
+{
+	Elf64_Rela *entry = array_append(relocs->entries, relocs->nr);
+
+	if (!entry)
+		return -ENOMEM;
+	*entry = *reloc;
+	return 0;
+}
+
+static int move_from(const struct elf_file *linked, const Elf64_Shdr *section,
+		     struct relocs *relocs)
+{
+	struct elf_symbols symbols = elf_symbols(linked, SHT_DYNSYM);
+	Elf64_Rela *entries = (void *)elf_section_data(linked, section);
+
+	for (size_t i = 0; i < elf_section_entries(section, sizeof(*entries));
+	     i++) {
+		size_t symbol = ELF64_R_SYM(entries[i].r_info);
+
+		if (!symbol || symbol >= symbols.nr ||
+		    symbols.entries[symbol].st_shndx != SHN_UNDEF)
+			continue;
+		if (add_reloc(relocs, &entries[i]))
+			return -ENOMEM;
+		entries[i] = (Elf64_Rela){
+			.r_info = ELF64_R_INFO(0, R_X86_64_NONE),
+		};
+	}
+	return 0;
+}
+
+static int move_relocs(const struct elf_file *linked, struct relocs *relocs)
+{
+	int r = 0;
+
+	for (size_t i = 1; i < linked->nr_sections && !r; i++) {
+		const Elf64_Shdr *section = &linked->sections[i];
+
+		if (section->sh_type == SHT_RELA &&
+		    section->sh_flags & SHF_ALLOC)
+			r = move_from(linked, section, relocs);
+	}
+	return r;
+}
+
+static size_t dynamic_symbol(const struct elf_file *linked, const char *name)
+{
+	struct elf_symbols symbols = elf_symbols(linked, SHT_DYNSYM);
+
+	for (size_t i = 1; i < symbols.nr; i++)
+		if (!strcmp(elf_symbol_name(linked, &symbols, i), name))
+			return i;
+	return 0;
+}
+
+static int add_original(const struct elf_file *linked,
+			const struct original_place *place,
+			struct relocs *relocs, struct hf_diag *diag)
+{
+	owned(free_p) char *code = text_format("hotfix.original.%s",
+					       place->name);
+	owned(free_p) char *resume = text_format("hotfix.resume.%s",
+						 place->name);
+	const Elf64_Sym *symbol;
+	size_t import;
+
+	if (!code || !resume)
+		return hf_fail(diag, -ENOMEM, "cannot write relocations");
+	symbol = find_symbol(linked, code);
+	import = dynamic_symbol(linked, resume);
+	if (!symbol || !import)
+		return hf_error(diag, -EIO, "link-lost-symbol",
+				"the linker's result lacks %s or %s", code,
+				resume);
+	if (add_reloc(relocs,
+		      &(Elf64_Rela){
+			      .r_offset = symbol->st_value + place->offset,
+			      .r_info = ELF64_R_INFO(import, R_X86_64_PC32),
+			      .r_addend = place->addend,
+		      }))
+		return hf_fail(diag, -ENOMEM, "cannot write relocations");
+	return 0;
+}
+
+static int collect_relocs(const struct build *build,
+			  const struct elf_file *linked,
+			  struct relocs *relocs, struct hf_diag *diag)
+{
+	owned(free_p) struct original_place *places = NULL;
+	size_t nr = 0;
+	int r;
+
+	if (move_relocs(linked, relocs))
+		return hf_fail(diag, -ENOMEM, "cannot write relocations");
+	r = original_places(build, &places, &nr, diag);
+	for (size_t i = 0; i < nr && !r; i++)
+		r = add_original(linked, &places[i], relocs, diag);
+	return r;
+}
+
+/* ---- the appended bytes ------------------------------------------------------- */
+
+struct tail {
+	uint64_t base; /* offset in the file of data[0] */
+	uint8_t *data;
+	size_t size;
+};
+
+static int tail_add(struct tail *tail, const void *data, size_t size,
+		    size_t alignment, uint64_t *ret_offset)
+{
+	size_t start = (size_t)(align_up(tail->base + tail->size, alignment) -
+				tail->base);
+	uint8_t *grown = realloc(tail->data, start + size);
+
+	if (!grown)
+		return -ENOMEM;
+	memset(grown + tail->size, 0, start - tail->size);
+	if (size)
+		memcpy(grown + start, data, size);
+	tail->data = grown;
+	tail->size = start + size;
+	*ret_offset = tail->base + start;
+	return 0;
+}
+
+static int add_note(struct tail *tail, const char *json, Elf64_Shdr *section)
+{
+	char owner[8] = PATCH_NOTE_OWNER; /* padded to 4 */
+	const Elf64_Nhdr header = {
+		sizeof(PATCH_NOTE_OWNER),
+		(Elf64_Word)strlen(json),
+		PATCH_NOTE_TYPE,
+	};
+	uint64_t unused;
+	int r;
+
+	section->sh_type = SHT_NOTE;
+	section->sh_addralign = 4;
+	section->sh_size = sizeof(header) + sizeof(owner) +
+			   align_up(header.n_descsz, 4);
+	r = tail_add(tail, &header, sizeof(header), 4, &section->sh_offset);
+	if (!r)
+		r = tail_add(tail, owner, sizeof(owner), 4, &unused);
+	if (!r)
+		r = tail_add(tail, json, header.n_descsz, 4, &unused);
+	/* The last padding bytes belong to the note. */
+	return r ?: tail_add(tail, NULL, 0, 4, &unused);
+}
+
+static int add_relocs(struct tail *tail, const struct elf_file *linked,
+		      const struct relocs *relocs, Elf64_Shdr *section)
+{
+	section->sh_type = SHT_RELA;
+	section->sh_addralign = 8;
+	section->sh_entsize = sizeof(Elf64_Rela);
+	section->sh_link = (Elf64_Word)elf_symbols(linked, SHT_DYNSYM).section;
+	section->sh_size = relocs->nr * sizeof(Elf64_Rela);
+	return tail_add(tail, relocs->entries, section->sh_size, 8,
+			&section->sh_offset);
+}
+
+/* The old section names and two more. */
+static int add_names(struct tail *tail, const struct elf_file *linked,
+		     Elf64_Shdr *names, Elf64_Shdr *note, Elf64_Shdr *rela)
+{
+	static const char added[] = ".note.hotfix\0.rela.hotfix";
+	uint64_t unused, start;
+	size_t old_size = names->sh_size;
+	int r;
+
+	r = tail_add(tail, elf_section_data(linked, names), old_size, 1,
+		     &start);
+	if (!r)
+		r = tail_add(tail, added, sizeof(added), 1, &unused);
+	note->sh_name = (Elf64_Word)old_size;
+	rela->sh_name = (Elf64_Word)(old_size + sizeof(".note.hotfix"));
+	names->sh_offset = start;
+	names->sh_size = old_size + sizeof(added);
+	return r;
+}
+
+static int build_tail(const struct elf_file *linked, const char *json,
+		      const struct relocs *relocs, struct tail *tail)
+{
+	Elf64_Shdr *names =
+		elf_section_at(linked, linked->header->e_shstrndx);
+	size_t old_size = linked->nr_sections * sizeof(Elf64_Shdr);
+	Elf64_Shdr added[2] = { 0 };
+	uint64_t start, unused;
+	int r;
+
+	if (!names || !elf_section_data(linked, names))
+		return -EBADMSG;
+	r = add_note(tail, json, &added[0]);
+	if (!r)
+		r = add_relocs(tail, linked, relocs, &added[1]);
+	if (!r)
+		r = add_names(tail, linked, names, &added[0], &added[1]);
+	if (!r)
+		r = tail_add(tail, linked->sections, old_size, 8, &start);
+	if (!r)
+		r = tail_add(tail, added, sizeof(added), 8, &unused);
+	if (r)
+		return r;
+	linked->header->e_shoff = start;
+	linked->header->e_shnum = (Elf64_Half)(linked->nr_sections + 2);
+	return 0;
+}
+
+/* ---- writing -------------------------------------------------------------------- */
+
+/* Under another name first: a reader of OUTPUT sees all of it or nothing. */
+static int write_checked(const struct build *build,
+			 const struct elf_file *linked,
+			 const struct tail *tail, struct hf_diag *diag)
+{
+	const char *output = build->options->output;
+	owned(free_p) char *path = text_format("%s.tmp", output);
+	struct patch_file *patch = NULL;
+	int r;
+
+	if (!path)
+		return hf_fail(diag, -ENOMEM, "cannot write %s", output);
+	r = elf_save(linked, path, tail->data, tail->size, 0644, diag);
+	if (!r) {
+		r = patch_file_open(path, &patch, diag);
+		if (r)
+			hf_context(diag, r,
+				   "the result is no good patch file");
+		else
+			patch_file_free(patch);
+	}
+	if (!r && rename(path, output) < 0)
+		r = hf_fail(diag, -errno, "cannot write %s", output);
+	if (r)
+		unlink(path);
+	return r;
+}
+
+int emit_patch(const struct build *build, struct elf_file *linked,
+	       struct hf_diag *diag)
+{
+	owned(free_p) char *json = NULL;
+	struct relocs relocs = { 0 };
+	struct tail tail = { .base = linked->size };
+	int r = collect_relocs(build, linked, &relocs, diag);
+
+	if (!r)
+		r = manifest_format(build->manifest, &json, diag);
+	if (!r) {
+		r = build_tail(linked, json, &relocs, &tail);
+		if (r)
+			hf_fail(diag, r, "cannot write %s",
+				build->options->output);
+	}
+	if (!r)
+		r = write_checked(build, linked, &tail, diag);
+	free(relocs.entries);
+	free(tail.data);
+	return r;
+}

@@ -1,0 +1,35 @@
+/*
+ * What the command line asks for.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "array.h"
+
+/* --replace OLD=NEW, of the first source file that defines NEW. */
+struct replace_option {
+	char *old;
+	char *source; /* OLD was written FILE:NAME; NULL: any file */
+	char *new;
+	bool used;
+};
+
+struct options {
+	const char *target;
+	const char *debuginfo;
+	const char *name;
+	const char *reason;
+	const char *ticket;
+	const char *author;
+	const char *compile_commands;
+	const char *sysroot; /* without a slash at its end; "" for / */
+	const char *output;
+	bool allow_inlined;
+	bool keep_temps;
+	bool json;
+	struct replace_option *replaces;
+	size_t nr_replaces;
+	struct strings sources;
+	struct strings extra_flags;
+};

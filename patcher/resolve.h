@@ -1,0 +1,38 @@
+/*
+ * What the undefined names of the replacements stand for.
+ *
+ * In this order: what a HOTFIX_IMPORT_... line says; a global of the target's
+ * own; its only local of that name; what its libraries export, or what it
+ * imports already. Ambiguous or of another kind than it is used as: refused.
+ */
+#pragma once
+
+#include "build.h"
+
+/**
+ * resolve_imports() - find what each undefined name means, and tell the linker
+ *
+ * Fills build->manifest->imports. Where files disagree about a name, it is
+ * renamed in the object. Names found nowhere are left for
+ * resolve_check_complete(): the compiler's own library may define them.
+ *
+ * Return: 0; -ECANCELED: "symbol-ambiguous", "symbol-kind", "tls-unavailable";
+ * -ENOMEM.
+ */
+int resolve_imports(struct build *build, struct hf_diag *diag);
+
+/**
+ * resolve_check_complete() - after the link: nothing may remain unknown
+ *
+ * Imports that the result does not use are dropped.
+ *
+ * Return: 0; -ECANCELED (code "symbol-missing") with names that come near.
+ */
+int resolve_check_complete(struct build *build,
+			   const struct elf_file *linked, struct hf_diag *diag);
+
+/* The import whose symbol in the patch is @symbol, or NULL. */
+struct manifest_import *import_find(const struct manifest *manifest,
+				    const char *symbol);
+/* Return: the new import, zeroed; NULL: ENOMEM. */
+struct manifest_import *import_add(struct manifest *manifest);

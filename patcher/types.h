@@ -1,0 +1,28 @@
+/*
+ * C types of two programs, compared by structure.
+ *
+ * Names of typedefs do not matter, what they stand for does. A structure is
+ * equal when name, size and members (name, offset, type) are; the pointers
+ * inside are compared by the name of what they point to, which ends every
+ * cycle.
+ */
+#pragma once
+
+#include <elfutils/libdw.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+/* Whether values of both types can stand for each other. */
+bool types_equal(Dwarf_Die *a, Dwarf_Die *b);
+
+/* The type of a variable, parameter or function's result; false: void. */
+bool type_of(Dwarf_Die *die, Dwarf_Die *ret_type);
+
+/* The type as C writes it, for messages. @type NULL: "void". */
+void type_print(FILE *file, Dwarf_Die *type);
+
+/* The whole prototype of a function. */
+void prototype_print(FILE *file, Dwarf_Die *function);
+
+/* Whether results and parameters of two functions are equal. */
+bool prototypes_equal(Dwarf_Die *a, Dwarf_Die *b);
