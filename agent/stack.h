@@ -30,7 +30,7 @@ struct stack_hit {
 	 */
 	hf_addr value;
 	hf_addr where;	  /* where on the stack; 0: a register */
-	bool unproven;	  /* no frame seen, but the unwind was not complete */
+	bool unproven; /* no frame was seen, but the unwind is incomplete */
 };
 
 /* What it took. Counted up by each call, never reset. */
@@ -42,12 +42,12 @@ struct stack_stats {
 
 struct stack_query {
 	const struct process *process;
-	const struct mappings *mappings; /* read while stopped or just before */
+	const struct mappings *mappings; /* of now, or just before the stop */
 	const struct modules *modules;
 	const struct range *ranges;
 	size_t nr_ranges;
-	bool scan_all;	     /* the caller also calls stack_scan_memory() */
-	bool conservative;   /* a hit counts even when it is no real frame */
+	bool scan_all; /* the caller also calls stack_scan_memory() */
+	bool conservative; /* a hit counts even when it is no real frame */
 	/*
 	 * NULL: made when one is needed. Give one to keep its tables for many
 	 * threads and stops, and to unwind through patch images.
@@ -83,6 +83,23 @@ int stack_scan_memory(const struct stack_query *query,
 		      const struct tracee *tracee, struct stack_hit *ret_hit,
 		      struct hf_diag *diag);
 
+/**
+ * stack_own_parts() - the memory that stack_check() answers for
+ * @tracee:    every thread of the process, held
+ * @ret_parts: owned by the caller (free), ascending
+ *
+ * The stacks that the C library or the kernel made for the threads, as far as
+ * their threads stand on them: above the stack pointer stack_check() has seen
+ * every word, and below it all is dead, though full of words that once were
+ * return addresses. In doubt (two threads in one mapping, a stack in the heap)
+ * a stack is left out.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int stack_own_parts(const struct mappings *mappings,
+		    const struct tracee *tracee, struct range **ret_parts,
+		    size_t *ret_nr, struct hf_diag *diag);
+
 struct memory_pointers {
 	size_t nr_found;
 	hf_addr first_where; /* 0: none */
@@ -110,3 +127,15 @@ int memory_scan_pointers(const struct process *process,
 			 struct range skip,
 			 struct memory_pointers *ret_pointers,
 			 struct hf_diag *diag);
+
+/*
+ * The same with several parts left out. After a conservative stack_check() of
+ * all held threads has found nothing, give stack_own_parts() as well: else the
+ * words that calls have left on dead stacks keep an image for ever.
+ */
+int memory_scan_pointers_except(const struct process *process,
+				const struct mappings *mappings,
+				struct range range, const struct range *skips,
+				size_t nr_skips,
+				struct memory_pointers *ret_pointers,
+				struct hf_diag *diag);

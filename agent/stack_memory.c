@@ -146,40 +146,7 @@ static int walk_range(struct walk *walk, struct range range, bool shared)
 	return 0;
 }
 
-static bool is_writable(const struct mapping *mapping)
-{
-	int wanted = PROT_READ | PROT_WRITE;
-
-	return (mapping->protection & wanted) == wanted;
-}
-
-/* --- return addresses anywhere -------------------------------------------- */
-
-static bool visit_for_returns(void *context, const uint64_t *words, size_t nr,
-			      hf_addr address)
-{
-	struct {
-		const struct stack_query *query;
-		struct stack_hit *hit;
-	} *search = context;
-	const struct stack_query *query = search->query;
-
-	for (size_t i = 0; i < nr; i++) {
-		for (size_t j = 0; j < query->nr_ranges; j++) {
-			if (words[i] <= query->ranges[j].start ||
-			    words[i] > query->ranges[j].end)
-				continue;
-			*search->hit = (struct stack_hit){
-				.range = j,
-				.value = words[i],
-				.where = address + i * sizeof(*words),
-				.unproven = true,
-			};
-			return true;
-		}
-	}
-	return false;
-}
+/* --- what belongs to the threads ------------------------------------------ */
 
 /* A stack that a C library made: unnamed memory right above a guard page. */
 static bool is_thread_stack(const struct mappings *mappings, size_t i)
@@ -193,72 +160,205 @@ static bool is_thread_stack(const struct mappings *mappings, size_t i)
 	       guard->range.end == stack->range.start;
 }
 
-static bool is_on_it(const struct thread *thread, const struct mapping *mapping)
+/* The one thread whose stack pointer is in @mapping; NULL also when several. */
+static const struct thread *only_thread_on(const struct mapping *mapping,
+					   const struct tracee *tracee)
 {
-	return thread->state != THREAD_GONE &&
-	       range_contains(&mapping->range, thread->regs.rsp);
+	const struct thread *owner = NULL;
+
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
+		const struct thread *thread = &tracee->threads[i];
+
+		if (thread->state == THREAD_GONE ||
+		    !range_contains(&mapping->range, thread->regs.rsp))
+			continue;
+		if (owner)
+			return NULL;
+		owner = thread;
+	}
+	return owner;
 }
 
 /*
- * What is left to look at in mapping @i when a thread is on its own stack
- * there: below the stack pointer all is dead, above it stack_check() has seen
- * it. A thread's control block (fs) stands at the top of a stack made for it.
- * Two threads in one mapping, or any other doubt: all of it.
+ * The part of mapping @i that is a thread's own stack, or an empty range. A
+ * thread's control block (fs) stands at the top of a stack made for it; what
+ * lies from there on is data.
  */
-static struct range without_own_stack(const struct mappings *mappings, size_t i,
-				      const struct tracee *tracee)
+static struct range own_part(const struct mappings *mappings, size_t i,
+			     const struct tracee *tracee)
 {
 	const struct mapping *mapping = &mappings->entries[i];
-	const struct thread *owner = NULL;
-	struct range rest = mapping->range;
+	const struct thread *owner = only_thread_on(mapping, tracee);
+	struct range part = { 0, 0 };
 
-	for (size_t j = 0; j < tracee->nr_threads; j++) {
-		if (!is_on_it(&tracee->threads[j], mapping))
-			continue;
-		if (owner)
-			return rest;
-		owner = &tracee->threads[j];
-	}
 	if (!owner)
-		return rest;
+		return part;
 	if (!strcmp(mapping->path, "[stack]"))
-		rest.start = rest.end;
-	else if (is_thread_stack(mappings, i) &&
-		 range_contains(&rest, owner->regs.fs_base) &&
-		 owner->regs.fs_base > owner->regs.rsp)
-		rest.start = align_down(owner->regs.fs_base, HF_PAGE_SIZE);
-	return rest;
+		return mapping->range;
+	if (is_thread_stack(mappings, i) &&
+	    range_contains(&mapping->range, owner->regs.fs_base) &&
+	    owner->regs.fs_base > owner->regs.rsp) {
+		part.start = mapping->range.start;
+		part.end = align_down(owner->regs.fs_base, HF_PAGE_SIZE);
+	}
+	return part;
+}
+
+int stack_own_parts(const struct mappings *mappings,
+		    const struct tracee *tracee, struct range **ret_parts,
+		    size_t *ret_nr, struct hf_diag *diag)
+{
+	owned(free_p) struct range *parts = NULL;
+	size_t nr = 0;
+
+	/* Each thread has one at the most. */
+	parts = calloc(tracee->nr_threads + 1, sizeof(*parts));
+	if (!parts)
+		return hf_fail(diag, -ENOMEM, "cannot list the stacks");
+	for (size_t i = 0; i < mappings->nr; i++) {
+		struct range part = own_part(mappings, i, tracee);
+
+		if (part.start < part.end)
+			parts[nr++] = part;
+	}
+	*ret_parts = take_ptr(parts);
+	*ret_nr = nr;
+	return 0;
+}
+
+/* --- walking around them -------------------------------------------------- */
+
+static bool is_writable(const struct mapping *mapping)
+{
+	int wanted = PROT_READ | PROT_WRITE;
+
+	return (mapping->protection & wanted) == wanted;
+}
+
+/* Whole pages: a page is read or it is not. */
+static struct range skip_pages(const struct range *skip)
+{
+	return (struct range){ align_down(skip->start, HF_PAGE_SIZE),
+			       align_up(skip->end, HF_PAGE_SIZE) };
+}
+
+/* The first address from @at on that is in none of @skips. */
+static hf_addr skip_past(const struct range *skips, size_t nr, hf_addr at)
+{
+	size_t i = 0;
+
+	while (i < nr) {
+		struct range skip = skip_pages(&skips[i++]);
+
+		if (range_contains(&skip, at)) {
+			at = skip.end;
+			i = 0; /* that may be inside another one */
+		}
+	}
+	return at;
+}
+
+/* Where the next skip above @at begins, @end at the latest. */
+static hf_addr next_skip(const struct range *skips, size_t nr, hf_addr at,
+			 hf_addr end)
+{
+	for (size_t i = 0; i < nr; i++) {
+		struct range skip = skip_pages(&skips[i]);
+
+		if (skip.start > at && skip.start < end)
+			end = skip.start;
+	}
+	return end;
+}
+
+/* All of @mapping that is in none of @skips. */
+static int walk_mapping(struct walk *walk, const struct mapping *mapping,
+			const struct range *skips, size_t nr_skips)
+{
+	hf_addr end = mapping->range.end;
+	hf_addr at = skip_past(skips, nr_skips, mapping->range.start);
+
+	while (at < end) {
+		hf_addr next = next_skip(skips, nr_skips, at, end);
+		int r = walk_range(walk, (struct range){ at, next },
+				   mapping->shared);
+
+		if (r)
+			return r;
+		at = skip_past(skips, nr_skips, next);
+	}
+	return 0;
+}
+
+static int walk_all(struct walk *walk, const struct mappings *mappings,
+		    bool with_shared, const struct range *skips,
+		    size_t nr_skips)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < mappings->nr; i++) {
+		const struct mapping *mapping = &mappings->entries[i];
+
+		if (is_writable(mapping) && (with_shared || !mapping->shared))
+			r = walk_mapping(walk, mapping, skips, nr_skips);
+	}
+	return r;
+}
+
+/* --- return addresses anywhere -------------------------------------------- */
+
+struct return_search {
+	const struct stack_query *query;
+	struct stack_hit hit;
+};
+
+static bool visit_for_returns(void *context, const uint64_t *words, size_t nr,
+			      hf_addr address)
+{
+	struct return_search *search = context;
+	const struct stack_query *query = search->query;
+
+	for (size_t i = 0; i < nr; i++) {
+		for (size_t j = 0; j < query->nr_ranges; j++) {
+			if (words[i] <= query->ranges[j].start ||
+			    words[i] > query->ranges[j].end)
+				continue;
+			search->hit = (struct stack_hit){
+				.range = j,
+				.value = words[i],
+				.where = address + i * sizeof(*words),
+				.unproven = true,
+			};
+			return true;
+		}
+	}
+	return false;
 }
 
 int stack_scan_memory(const struct stack_query *query,
 		      const struct tracee *tracee, struct stack_hit *ret_hit,
 		      struct hf_diag *diag)
 {
-	struct stack_hit hit;
-	struct {
-		const struct stack_query *query;
-		struct stack_hit *hit;
-	} search = { query, &hit };
+	owned(free_p) struct range *own = NULL;
+	struct return_search search = { .query = query };
 	struct walk walk = { .visit = visit_for_returns, .context = &search };
+	size_t nr_own;
 	int r;
 
+	r = stack_own_parts(query->mappings, tracee, &own, &nr_own, diag);
+	if (r < 0)
+		return r;
 	r = walk_init(&walk, query->process, diag);
-	for (size_t i = 0; r == 0 && i < query->mappings->nr; i++) {
-		const struct mapping *mapping = &query->mappings->entries[i];
-
-		if (mapping->shared || !is_writable(mapping))
-			continue;
-		r = walk_range(&walk,
-			       without_own_stack(query->mappings, i, tracee),
-			       false);
-	}
+	if (r < 0)
+		return r;
+	r = walk_all(&walk, query->mappings, false, own, nr_own);
 	walk_release(&walk);
 	if (r < 0)
 		return hf_fail(diag, r, "cannot look through memory");
 	if (query->stats)
 		query->stats->bytes += walk.bytes;
 	if (r == 1)
-		*ret_hit = hit;
+		*ret_hit = search.hit;
 	return r;
 }
 
@@ -286,19 +386,27 @@ static bool visit_for_pointers(void *context, const uint64_t *words, size_t nr,
 	return false;
 }
 
-/* Both parts of @mapping that @skip leaves. */
-static int walk_around(struct walk *walk, const struct mapping *mapping,
-		       const struct range *skip)
+int memory_scan_pointers_except(const struct process *process,
+				const struct mappings *mappings,
+				struct range range, const struct range *skips,
+				size_t nr_skips,
+				struct memory_pointers *ret_pointers,
+				struct hf_diag *diag)
 {
-	struct range below = mapping->range, above = mapping->range;
+	struct pointer_search search = { .range = range };
+	struct walk walk = { .visit = visit_for_pointers, .context = &search };
 	int r;
 
-	if (skip->end <= below.start || skip->start >= below.end)
-		return walk_range(walk, mapping->range, mapping->shared);
-	below.end = align_down(skip->start, HF_PAGE_SIZE);
-	above.start = align_up(skip->end, HF_PAGE_SIZE);
-	r = walk_range(walk, below, mapping->shared);
-	return r ? r : walk_range(walk, above, mapping->shared);
+	r = walk_init(&walk, process, diag);
+	if (r < 0)
+		return r;
+	r = walk_all(&walk, mappings, true, skips, nr_skips);
+	walk_release(&walk);
+	if (r < 0)
+		return hf_fail(diag, r, "cannot look through memory");
+	search.found.nr_unreadable = walk.nr_unreadable;
+	*ret_pointers = search.found;
+	return 0;
 }
 
 int memory_scan_pointers(const struct process *process,
@@ -307,19 +415,6 @@ int memory_scan_pointers(const struct process *process,
 			 struct memory_pointers *ret_pointers,
 			 struct hf_diag *diag)
 {
-	struct pointer_search search = { .range = range };
-	struct walk walk = { .visit = visit_for_pointers, .context = &search };
-	int r;
-
-	r = walk_init(&walk, process, diag);
-	for (size_t i = 0; r == 0 && i < mappings->nr; i++) {
-		if (is_writable(&mappings->entries[i]))
-			r = walk_around(&walk, &mappings->entries[i], &skip);
-	}
-	walk_release(&walk);
-	if (r < 0)
-		return hf_fail(diag, r, "cannot look through memory");
-	search.found.nr_unreadable = walk.nr_unreadable;
-	*ret_pointers = search.found;
-	return 0;
+	return memory_scan_pointers_except(process, mappings, range, &skip, 1,
+					   ret_pointers, diag);
 }

@@ -27,7 +27,7 @@
 #define IMAGE_PHDRS_MAX 64
 #define RED_ZONE    128
 /*
- * Reads of the target for one thread: several times what the deepest stack takes.
+ * Reads of the target for one thread; the deepest stack takes a fraction.
  * Tables come from the target, and the expressions in them can loop.
  */
 #define READS_MAX   1000000

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -528,10 +529,23 @@ TEST(memory_of_threads)
 	CHECK_EQ(scan_memory(&actor, &answer), 0);
 }
 
+static struct memory_pointers count_pointers(struct actor *actor,
+					     struct range skip)
+{
+	struct memory_pointers found = { 0 };
+	struct hf_diag diag = { 0 };
+
+	if (memory_scan_pointers(actor->process, &actor->mappings, actor->probe,
+				 skip, &found, &diag) < 0)
+		printf("# %s\n", diag.message);
+	return found;
+}
+
 /* A pointer to the start is a function pointer; one into it is not. */
 TEST(memory_pointers)
 {
 	owned(actor_release) struct actor actor = { 0 };
+	struct range nothing = { 0, 0 }, page;
 	const struct mapping *mapping;
 	struct memory_pointers found;
 	struct answer answer = { 0 };
@@ -540,20 +554,87 @@ TEST(memory_pointers)
 	CHECK_EQ(scan_memory(&actor, &answer), 1);
 	CHECK_EQ(answer.hit.value, actor.probe.start + 1);
 
-	CHECK_EQ(memory_scan_pointers(actor.process, &actor.mappings,
-				      actor.probe, (struct range){ 0, 0 },
-				      &found, NULL), 0);
-	CHECK_EQ(found.nr_found, 2);
+	/* Three in private memory, one in shared memory. */
+	found = count_pointers(&actor, nothing);
+	CHECK_EQ(found.nr_found, 4);
 	CHECK_EQ(found.first_value, actor.probe.start);
 	CHECK_EQ(found.first_where, answer.hit.where - 8);
+	CHECK_EQ(found.nr_unreadable, 0);
 
+	page.start = found.first_where + 2 * HF_PAGE_SIZE;
+	page.end = page.start + HF_PAGE_SIZE;
+	CHECK_EQ(count_pointers(&actor, page).nr_found, 3);
 	mapping = mappings_find(&actor.mappings, found.first_where);
 	CHECK(mapping);
-	CHECK_EQ(memory_scan_pointers(actor.process, &actor.mappings,
-				      actor.probe, mapping->range, &found,
-				      NULL), 0);
-	CHECK_EQ(found.nr_found, 0);
-	CHECK_EQ(found.first_where, 0);
+	found = count_pointers(&actor, mapping->range);
+	CHECK_EQ(found.nr_found, 1);
+	CHECK_EQ(found.first_value, actor.probe.start + 3);
+}
+
+/* Memory that has gone since its mapping was read is counted, not fatal. */
+TEST(memory_unreadable)
+{
+	owned(actor_release) struct actor actor = { 0 };
+	struct mapping *gone;
+	struct memory_pointers found;
+
+	CHECK_EQ(actor_play(&actor, "stack_scenes", "pointers", 1), 0);
+	gone = &actor.mappings.entries[0];
+	CHECK(!(gone->protection & PROT_WRITE));
+	gone->range = (struct range){ 0x10000, 0x13000 };
+	gone->protection = PROT_READ | PROT_WRITE;
+	gone->shared = true;
+	found = count_pointers(&actor, (struct range){ 0, 0 });
+	CHECK_EQ(found.nr_unreadable, 3);
+	CHECK_EQ(found.nr_found, 4);
+}
+
+/* Of two threads on one stack nobody can say what is dead. */
+TEST(stack_of_two_threads)
+{
+	owned(actor_release) struct actor actor = { 0 };
+	owned(free_p) struct range *own = NULL;
+	struct thread *threads;
+	size_t nr_own = 0;
+
+	CHECK_EQ(actor_play(&actor, "stack_scenes", "threads-stale", 4), 0);
+	threads = actor.tracee->threads;
+	threads[2].regs.rsp = threads[3].regs.rsp - 64;
+	CHECK_EQ(stack_own_parts(&actor.mappings, actor.tracee, &own, &nr_own,
+				 NULL), 0);
+	CHECK_EQ(nr_own, 2);
+}
+
+/* What calls have left behind on the threads' own stacks is no pointer. */
+TEST(memory_pointers_on_dead_stacks)
+{
+	static const struct {
+		const char *scene;
+		size_t nr_threads;
+	} cases[] = { { "stale", 1 }, { "threads-stale", 4 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		owned(actor_release) struct actor actor = { 0 };
+		owned(free_p) struct range *own = NULL;
+		struct memory_pointers found;
+		size_t nr_own = 0;
+
+		CHECK_EQ(actor_play(&actor, "stack_scenes", cases[i].scene,
+				    cases[i].nr_threads), 0);
+		CHECK_EQ(stack_own_parts(&actor.mappings, actor.tracee, &own,
+					 &nr_own, NULL), 0);
+		CHECK_EQ(nr_own, cases[i].nr_threads);
+		CHECK_EQ(memory_scan_pointers_except(actor.process,
+						     &actor.mappings,
+						     actor.probe, NULL, 0,
+						     &found, NULL), 0);
+		CHECK(found.nr_found > 0);
+		CHECK_EQ(memory_scan_pointers_except(actor.process,
+						     &actor.mappings,
+						     actor.probe, own, nr_own,
+						     &found, NULL), 0);
+		CHECK_EQ(found.nr_found, 0);
+	}
 }
 
 int main(int argc, char **argv)

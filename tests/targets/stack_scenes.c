@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #ifdef __GLIBC__
 #include <ucontext.h>
@@ -472,18 +473,37 @@ static void scene_threads(void)
 	with_threads(thread_main);
 }
 
+static void *thread_stale(void *context)
+{
+	stain();
+	return thread_idle(context);
+}
+
+static void scene_threads_stale(void)
+{
+	with_threads(thread_stale);
+}
+
 static void scene_threads_free(void)
 {
 	with_threads(thread_idle);
 }
 
-/* Function pointers in memory: one to the start, one into the middle. */
-static const void *volatile pointers[2];
+/* Three pages with function pointers in memory: to the start and behind it. */
+static const void *volatile pointers[3 * 512]
+	__attribute__((aligned(4096)));
 
 static void scene_pointers(void)
 {
+	const void **shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared == MAP_FAILED)
+		abort();
 	pointers[0] = __start_probe;
 	pointers[1] = __start_probe + 1;
+	pointers[1024] = __start_probe + 2;
+	shared[0] = __start_probe + 3;
 	stay_awhile();
 }
 
@@ -515,6 +535,7 @@ static const struct {
 	{ "far-free", scene_far_free },
 	{ "far-nocfi", scene_far_nocfi },
 	{ "threads", scene_threads },
+	{ "threads-stale", scene_threads_stale },
 	{ "threads-free", scene_threads_free },
 	{ "pointers", scene_pointers },
 };
