@@ -518,6 +518,11 @@ int remote_begin(struct tracee *tracee, struct remote **ret_remote,
 	return 0;
 }
 
+const struct process *remote_process(const struct remote *remote)
+{
+	return remote->tracee->process;
+}
+
 hf_addr remote_scratch(const struct remote *remote)
 {
 	return remote->scratch;
