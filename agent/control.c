@@ -85,6 +85,20 @@ uint64_t control_size(const struct patch_file *patch)
 	return block.control_size;
 }
 
+/* Where the hooks will stand; one that is outside of the patch is none. */
+static void control_hooks(const struct patch_file *patch, hf_addr base,
+			  struct control_block *block)
+{
+	for (size_t i = 0; i < NR_HOOKS; i++) {
+		const struct manifest_hook *hook = &patch->manifest->hooks[i];
+
+		block->hooks[i] = 0;
+		if (hook->symbol && hook->vaddr < patch->image_size)
+			block->hooks[i] =
+				base + block->control_size + hook->vaddr;
+	}
+}
+
 static void control_identify(const struct patch_file *patch,
 			     struct control_block *block)
 {
@@ -119,6 +133,7 @@ int control_encode(const struct patch_file *patch, hf_addr base,
 			       patch->manifest->name);
 	control_identify(patch, &out);
 	control_layout(patch, &out);
+	control_hooks(patch, base, &out);
 	out.base = base;
 	out.nr_sites = (uint32_t)nr_sites;
 	out.nr_old_ranges = (uint32_t)nr_ranges;

@@ -129,8 +129,8 @@ uint64_t control_size(const struct patch_file *patch);
 /**
  * control_encode() - the control pages of a patch about to be mapped
  * @block: members that only the caller knows are taken from here (sequence,
- *         mode, module_bias, agent_*, hooks); what @patch says (name, digest,
- *         build-id), sizes and offsets are filled in; the state is STAGED
+ *         mode, module_bias, agent_*); what @patch says (name, digest,
+ *         build-id, hooks), sizes and offsets are filled in; the state is STAGED
  * @sites, @ranges: at most one per function and per part of the manifest
  * @ret_pages: control_size() bytes
  *

@@ -33,6 +33,7 @@
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
+#define NR_LEFTOVERS_MAX 1024
 #define MEMFD_LINK_PREFIX "/memfd:" CONTROL_MAPPING_PREFIX
 
 /* A stretch of pages of one protection; offsets from the image's base. */
@@ -447,13 +448,15 @@ int image_close_leftovers(struct remote *remote, size_t *ret_nr_closed,
 	size_t nr_closed = 0;
 	int fd, r;
 
-	while ((r = leftover_find(process, &fd, diag)) > 0) {
+	/* An end to it, for a target that opens as fast as we close. */
+	while ((r = leftover_find(process, &fd, diag)) > 0 &&
+	       nr_closed < NR_LEFTOVERS_MAX) {
 		r = remote_close(remote, fd, diag);
 		if (r < 0)
 			return r;
 		nr_closed++;
 	}
-	if (r == 0)
+	if (r >= 0)
 		*ret_nr_closed = nr_closed;
-	return r;
+	return r < 0 ? r : 0;
 }

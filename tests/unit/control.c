@@ -23,6 +23,8 @@ static struct manifest_function functions[2] = {
 static struct manifest manifest = {
 	.name = STR("fix"), .functions = functions, .nr_functions = 2,
 	.target.build_id = { .size = 3, .bytes = { 1, 2, 3 } },
+	.hooks = { [HOOK_POST_APPLY] = { STR("hook"), 0x40 },
+		   [HOOK_PRE_REVERT] = { STR("far"), 0x2800 } },
 };
 static const struct patch_file patch = {
 	.manifest = &manifest, .manifest_json = "not json",
@@ -117,6 +119,9 @@ TEST(round_trip)
 	CHECK_BYTES(control->block.build_id, "\1\2\3", 3);
 	CHECK_BYTES(control->block.digest, "\11\10\7", 3);
 	CHECK_STR(control->block.name, "fix");
+	CHECK_EQ(control->block.hooks[HOOK_PRE_APPLY], 0);
+	CHECK_EQ(control->block.hooks[HOOK_POST_APPLY], BASE + 0x1040);
+	CHECK_EQ(control->block.hooks[HOOK_PRE_REVERT], 0);
 	CHECK_EQ(control->block.nr_sites, 2);
 	CHECK_EQ(control->sites[1].function, FUNCTION + 64);
 	CHECK_BYTES(control->sites[0].writes[0].new_bytes, "\xe9\1\2\3\4", 5);
