@@ -89,6 +89,12 @@ static void reality_describe(const struct survey *survey,
 	snprintf(ret_text, size, "unreadable");
 }
 
+/* A damaged block may not even have a name. */
+static const char *patch_name(const struct control *control)
+{
+	return *control->block.name ? control->block.name : "?";
+}
+
 static const char *state_name(const struct control *control)
 {
 	if (control->damaged)
@@ -146,8 +152,7 @@ static void control_row(struct table_row *row, const struct survey *survey,
 
 	table_cell_set(row, COLUMN_PID, "%d", (int)survey->process->pid);
 	table_cell_set(row, COLUMN_PROCESS, "%s", survey->process->command);
-	table_cell_set(row, COLUMN_PATCH, "%s",
-		       control_label(survey, control, text, sizeof(text)));
+	table_cell_set(row, COLUMN_PATCH, "%s", patch_name(control));
 	table_cell_set(row, COLUMN_STATE, "%s", state_name(control));
 	since_format(control, false, text, sizeof(text));
 	table_cell_set(row, COLUMN_SINCE, "%s", *text ? text : "-");
@@ -237,20 +242,17 @@ static void block_json(json_t *patch, const struct control *control)
 static json_t *control_json(const struct survey *survey,
 			    const struct control *control)
 {
-	const struct range *mapped = &control->mapped;
+	const struct control_block *block = &control->block;
 	json_t *patch = json_object();
-	char text[128];
 
-	json_put(patch, "name",
-		 json_text(control_label(survey, control, text, sizeof(text))));
+	json_put(patch, "name", json_text(patch_name(control)));
 	json_put(patch, "state", json_text(state_name(control)));
 	if (!control->damaged) {
 		block_json(patch, control);
 	} else {
-		json_put(patch, "image", json_address(mapped->start));
+		json_put(patch, "image", json_address(block->base));
 		json_put(patch, "image_size",
-			 json_integer((json_int_t)(mapped->end -
-						   mapped->start)));
+			 json_integer((json_int_t)block->total_size));
 	}
 	json_put(patch, "functions", sites_json(survey, control));
 	return patch;
@@ -295,6 +297,17 @@ static void interrupted_explain(struct status *status,
 	output_error(status->output,
 		     process_label(pid, survey->process->command, label),
 		     &diag);
+}
+
+static void busy_explain(struct status *status, const struct survey *survey)
+{
+	char label[PROCESS_LABEL_SIZE];
+
+	output_warning(status->output,
+		       "%s: pid %d is working on it at this moment; ask again",
+		       process_label(survey->process->pid,
+				     survey->process->command, label),
+		       (int)survey->tracer);
 }
 
 /* Return: 0; -EUCLEAN interrupted; -ENOMEM. */
@@ -351,6 +364,8 @@ static void process_status(struct status *status, pid_t pid, bool asked_for)
 		r = survey_report(status, &survey, &diag);
 		if (r == -EUCLEAN)
 			interrupted_explain(status, &survey);
+		else if (survey_is_busy(&survey))
+			busy_explain(status, &survey);
 	}
 	if (r && r != -EUCLEAN)
 		failure_report(status, pid, r, &diag);

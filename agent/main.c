@@ -45,9 +45,10 @@ static const struct command *command_find(const char *name)
 /* Help went out whole, or the exit status says that it did not. */
 static enum hf_exit help_finish(void)
 {
-	if (fflush(stdout) || ferror(stdout))
-		return HF_EXIT_FAILED;
-	return HF_EXIT_DONE;
+	if (!fflush(stdout) && !ferror(stdout))
+		return HF_EXIT_DONE;
+	perror("hotfix: error: cannot write to standard output");
+	return HF_EXIT_FAILED;
 }
 
 static enum hf_exit command_run(const struct command *command, int argc,

@@ -61,22 +61,28 @@ void output_open(struct output *output, const char *command, const char *list,
 	json_put(output->root, "command", json_text(command));
 }
 
-/* Return: 0 when the whole report has left this process. */
-static int report_flush(struct output *output, struct hf_diag *diag)
+void output_flush(struct output *output)
 {
-	int r = 0;
+	errno = 0;
+	if (!fflush(output->out) && !ferror(output->out))
+		return;
+	if (!output->write_error)
+		output->write_error = errno ? errno : EIO;
+}
 
+/* Return: 0 when the whole report has left this process. */
+static int report_finish(struct output *output, struct hf_diag *diag)
+{
 	if (output->json) {
 		if (!output->root || json_incomplete)
 			return hf_fail(diag, -ENOMEM, "cannot write the report");
-		r = json_dumpf(output->root, output->out,
-			       JSON_COMPACT | JSON_REAL_PRECISION(12));
-		if (!r)
-			fputc('\n', output->out);
+		json_dumpf(output->root, output->out,
+			   JSON_COMPACT | JSON_REAL_PRECISION(12));
+		fputc('\n', output->out);
 	}
-	errno = 0;
-	if (fflush(output->out) || ferror(output->out) || r)
-		return hf_fail(diag, errno ? -errno : -EIO,
+	output_flush(output);
+	if (output->write_error)
+		return hf_fail(diag, -output->write_error,
 			       "cannot write the report to standard output");
 	return 0;
 }
@@ -87,7 +93,7 @@ enum hf_exit output_close(struct output *output, enum hf_exit status)
 
 	if (output->json)
 		json_put(output->root, "exit", json_integer(status));
-	if (report_flush(output, &diag)) {
+	if (report_finish(output, &diag)) {
 		output->json = false;
 		output_error(output, NULL, &diag);
 		if (status == HF_EXIT_DONE)
@@ -220,7 +226,7 @@ static void hints_put(FILE *file, const char *hints)
 static void error_begin(struct output *output, enum output_style style,
 			const char *word)
 {
-	fflush(output->out);
+	output_flush(output);
 	fputs("hotfix: ", output->err);
 	style_put(output->err, output->error_color, style_begin(style));
 	fputs(word, output->err);

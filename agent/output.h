@@ -27,6 +27,7 @@ struct output {
 	bool utf8;
 	unsigned int width; /* of the terminal; 0: stdout is none */
 	FILE *out, *err;
+	int write_error; /* errno of the first write that failed, 0: none */
 	json_t *root; /* with json only, NULL otherwise */
 };
 
@@ -35,6 +36,9 @@ enum output_style { STYLE_NONE, STYLE_GOOD, STYLE_BAD, STYLE_WARN, STYLE_DIM };
 /* stdout and stderr, as the terminal and the environment want them. */
 void output_open(struct output *output, const char *command, const char *list,
 		 bool json);
+
+/* Sends out what has been printed, so that it is seen as it happens. */
+void output_flush(struct output *output);
 
 /**
  * output_close() - write what is left, release everything

@@ -182,7 +182,7 @@ void report_print(struct output *output, const struct operation_report *report,
 
 	if (!error) {
 		success_print(output, report);
-		fflush(output->out);
+		output_flush(output);
 		return;
 	}
 	output_error(output,

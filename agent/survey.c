@@ -117,24 +117,6 @@ void survey_release(struct survey *survey)
 	*survey = (struct survey){ 0 };
 }
 
-const char *control_label(const struct survey *survey,
-			  const struct control *control, char *ret_text,
-			  size_t size)
-{
-	const struct mapping *mapping;
-	const char *name;
-
-	if (!control->damaged) {
-		snprintf(ret_text, size, "%s", control->block.name);
-		return ret_text;
-	}
-	mapping = mappings_find(&survey->mappings, control->mapped.start);
-	name = mapping ? strstr(mapping->path, "hotfix:") : NULL;
-	name = name ? name + strlen("hotfix:") : "?";
-	snprintf(ret_text, size, "%.*s", (int)strcspn(name, " ]"), name);
-	return ret_text;
-}
-
 /* The ninth field; the second, the name, may hold anything but its end. */
 static bool is_kernel_thread(const char *directory)
 {

@@ -35,11 +35,6 @@ bool survey_is_interrupted(const struct survey *survey);
 /* Somebody is at work right now: traces of work, and a tracer. */
 bool survey_is_busy(const struct survey *survey);
 
-/* The patch's name, also where the control block is not readable. */
-const char *control_label(const struct survey *survey,
-			  const struct control *control, char *ret_text,
-			  size_t size);
-
 struct host {
 	struct pids carriers; /* ascending */
 	size_t nr_unreadable; /* processes that we may not look into */
