@@ -251,8 +251,8 @@ TEST(damaged_symbols)
 		{ SYM(SYM_CHECK_CARD, st_name), 49, "symbol 1 has no name" },
 		{ SHDR(SH_TEXT, sh_type), SHT_DYNSYM, "two sections" },
 		{ SHDR(SH_RELA_HOTFIX, sh_type), SHT_PROGBITS, "stripped?" },
-		{ SHDR(SH_RELA_HOTFIX, sh_link), SH_DYNSTR, "to .dynsym" },
-		{ SHDR(SH_RELA_HOTFIX, sh_entsize), 23, "to .dynsym" },
+		{ SHDR(SH_RELA_HOTFIX, sh_link), SH_DYNSTR, "has lost its symbols" },
+		{ SHDR(SH_RELA_HOTFIX, sh_entsize), 23, "has lost its symbols" },
 		{ SHDR(SH_RELA_HOTFIX, sh_size), 143, ".rela.hotfix is dam" },
 		{ SHDR(SH_RELA_HOTFIX, sh_size), 1 << 20, "reaches beyond" },
 	};
