@@ -673,7 +673,9 @@ static int hotfix_table_find(struct reader *reader, struct reloc_table *table)
 		return 0;
 	if (section.sh_link != reader->symbols_index ||
 	    section.sh_entsize != sizeof(Elf64_Rela))
-		return malformed(reader->diag, "%s does not belong to .dynsym",
+		return malformed(reader->diag,
+				 "%s has lost its symbols: was the file "
+				 "stripped?",
 				 table->name);
 	return reloc_table_set(reader, section.sh_offset, section.sh_size,
 			       table);
