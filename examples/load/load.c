@@ -6,14 +6,16 @@
  * Every client has a thread and a connection that it keeps. Phases are cut by
  * commands on standard input, each answered with a line on standard output:
  *
- *   begin NAME         from now on, count anew: "begun"
- *   end EXCHANGES MS   when so many were made in at least so long: the counts,
- *                      as "good=1 wrong=0 lost=0 p50_us= p99_us= max_us= ..."
+ *   begin NAME                   from now on, count anew: "begun"
+ *   end EXCHANGES FAILURES MS    when there were so many in at least so long,
+ *                                or after ten seconds: the counts, as
+ *                                "good=1 wrong=0 lost=0 p50_us=... note=..."
  *
  * It ends with its input: every client finishes its exchange and closes. With a
  * terminal on standard error, a line a second tells how it goes.
  */
 #define _GNU_SOURCE
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -97,11 +99,12 @@ static void counts_print(void)
 
 	stats_read(name, &counts);
 	stats_read_note(note);
-	printf("good=%llu wrong=%llu lost=%llu p50_us=%llu p99_us=%llu "
-	       "max_us=%llu note=%s\n",
+	printf("good=%llu wrong=%llu lost=%llu lost_ever=%llu p50_us=%llu "
+	       "p99_us=%llu max_us=%llu note=%s\n",
 	       (unsigned long long)counts.verdicts[VERDICT_GOOD],
 	       (unsigned long long)counts.verdicts[VERDICT_WRONG],
 	       (unsigned long long)counts.verdicts[VERDICT_LOST],
+	       (unsigned long long)counts.lost_ever,
 	       (unsigned long long)counts.p50_us,
 	       (unsigned long long)counts.p99_us,
 	       (unsigned long long)counts.max_us, note);
@@ -110,17 +113,20 @@ static void counts_print(void)
 static void commands_obey(void)
 {
 	char line[128], name[24];
-	unsigned long long nr, ms;
+	struct goal goal;
 
 	while (fgets(line, sizeof(line), stdin)) {
 		if (sscanf(line, "begin %23s", name) == 1) {
 			stats_begin(name);
 			puts("begun");
-		} else if (sscanf(line, "end %llu %llu", &nr, &ms) == 2) {
-			stats_wait(nr, ms);
+		} else if (sscanf(line,
+				  "end %" SCNu64 " %" SCNu64 " %" SCNu64,
+				  &goal.exchanges, &goal.failures,
+				  &goal.ms) == 3) {
+			stats_wait(&goal);
 			counts_print();
 		} else {
-			puts("begin NAME, or end EXCHANGES MS");
+			puts("begin NAME, or end EXCHANGES FAILURES MS");
 		}
 		fflush(stdout);
 	}

@@ -14,13 +14,15 @@
  */
 #define NR_BUCKETS 320
 
+#define LIMIT_MS 10000
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static unsigned int phase;
 static char phase_name[24] = "start";
 static char note[96];
 static uint64_t began_us;
-static uint64_t verdicts[NR_VERDICTS];
+static uint64_t verdicts[NR_VERDICTS], lost_ever;
 static uint64_t latencies[NR_BUCKETS], max_us;
 
 static unsigned int bucket_of(uint64_t us)
@@ -83,7 +85,8 @@ void stats_add(unsigned int of_phase, enum verdict verdict,
 	       uint64_t latency_us)
 {
 	pthread_mutex_lock(&lock);
-	/* A connection lost is never forgotten, whenever its request began. */
+	/* A lost connection is never forgotten, whenever its request began. */
+	lost_ever += verdict == VERDICT_LOST;
 	if (of_phase == phase || verdict == VERDICT_LOST) {
 		verdicts[verdict]++;
 		latencies[bucket_of(latency_us)]++;
@@ -94,21 +97,29 @@ void stats_add(unsigned int of_phase, enum verdict verdict,
 	pthread_mutex_unlock(&lock);
 }
 
-static uint64_t exchanges(void)
+static bool reached(const struct goal *goal, uint64_t ms)
 {
-	uint64_t sum = 0;
+	uint64_t failures = verdicts[VERDICT_WRONG] + verdicts[VERDICT_LOST];
 
-	for (int i = 0; i < NR_VERDICTS; i++)
-		sum += verdicts[i];
-	return sum;
+	if (ms >= LIMIT_MS)
+		return true;
+	return verdicts[VERDICT_GOOD] + failures >= goal->exchanges &&
+	       failures >= goal->failures && ms >= goal->ms;
 }
 
-void stats_wait(uint64_t nr_exchanges, uint64_t min_ms)
+void stats_wait(const struct goal *goal)
 {
 	pthread_mutex_lock(&lock);
-	while (exchanges() < nr_exchanges ||
-	       clock_us() - began_us < min_ms * 1000)
-		pthread_cond_wait(&changed, &lock);
+	while (!reached(goal, (clock_us() - began_us) / 1000)) {
+		struct timespec soon;
+
+		/* Time passes also when nothing is counted. */
+		clock_gettime(CLOCK_REALTIME, &soon);
+		soon.tv_nsec += 50000000;
+		soon.tv_sec += soon.tv_nsec / 1000000000;
+		soon.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&changed, &lock, &soon);
+	}
 	pthread_mutex_unlock(&lock);
 }
 
@@ -117,6 +128,7 @@ void stats_read(char ret_name[static 24], struct counts *ret_counts)
 	pthread_mutex_lock(&lock);
 	memcpy(ret_name, phase_name, 24);
 	memcpy(ret_counts->verdicts, verdicts, sizeof(verdicts));
+	ret_counts->lost_ever = lost_ever;
 	ret_counts->max_us = max_us;
 	ret_counts->p50_us = percentile(50);
 	ret_counts->p99_us = percentile(99);

@@ -16,6 +16,7 @@ enum verdict {
 
 struct counts {
 	uint64_t verdicts[NR_VERDICTS];
+	uint64_t lost_ever; /* in all phases and between them */
 	uint64_t max_us, p50_us, p99_us;
 	double seconds; /* since the phase began */
 };
@@ -28,8 +29,14 @@ unsigned int stats_phase(void);
 
 void stats_add(unsigned int phase, enum verdict verdict, uint64_t latency_us);
 
-/* Waits until the phase has lasted so long and seen so many exchanges. */
-void stats_wait(uint64_t nr_exchanges, uint64_t min_ms);
+struct goal {
+	uint64_t exchanges; /* of any verdict */
+	uint64_t failures;  /* wrong or lost */
+	uint64_t ms;
+};
+
+/* Waits until the phase has reached all of the goal, or lasted ten seconds. */
+void stats_wait(const struct goal *goal);
 
 void stats_read(char ret_name[static 24], struct counts *ret_counts);
 
