@@ -135,26 +135,42 @@ static const struct mapping *stack_mapping(const struct mappings *mappings,
 }
 
 /*
- * From a stack pointer to the end of its stack. The kernel splits a mapping
- * when advice or locking differs inside of it, so neighbours count as one.
+ * The kernel splits a mapping when advice or locking differs inside of it, so
+ * neighbours count as one.
+ */
+static hf_addr neighbours_end(const struct mappings *mappings,
+			      const struct mapping *mapping)
+{
+	const struct mapping *past = mappings->entries + mappings->nr;
+	hf_addr end = mapping->range.end;
+
+	while (++mapping < past && mapping->range.start == end &&
+	       is_stack_memory(mapping))
+		end = mapping->range.end;
+	return end;
+}
+
+/*
+ * From a stack pointer to the end of its stack. The kernel also joins what was
+ * mapped separately; a thread's control block (fs) is no stack, so that one
+ * below it ends there. (Not the first stack, where a runtime's start-up code may
+ * have made room for the block.)
  */
 static int stack_extent(const struct mappings *mappings, hf_addr stack_pointer,
-			struct range *ret_stack, bool *ret_partly)
+			hf_addr control_block, struct range *ret_stack,
+			bool *ret_partly)
 {
-	const struct mapping *mapping, *past;
 	hf_addr start = align_down(stack_pointer - RED_ZONE, sizeof(uint64_t));
+	const struct mapping *mapping;
 	hf_addr end;
 
 	mapping = stack_mapping(mappings, stack_pointer);
 	if (!mapping)
 		return -ENOENT;
-	past = mappings->entries + mappings->nr;
-	end = mapping->range.end;
-	while (++mapping < past && mapping->range.start == end &&
-	       is_stack_memory(mapping))
-		end = mapping->range.end;
-
-	mapping = stack_mapping(mappings, stack_pointer);
+	end = neighbours_end(mappings, mapping);
+	if (control_block > stack_pointer && control_block < end &&
+	    strcmp(mapping->path, "[stack]"))
+		end = align_up(control_block, sizeof(uint64_t));
 	if (start < mapping->range.start)
 		start = mapping->range.start;
 	*ret_partly = end - start > SCAN_MAX;
@@ -170,8 +186,8 @@ static void stack_add(struct scan *scan, hf_addr stack_pointer)
 	struct range stack;
 	bool partly;
 
-	if (stack_extent(scan->query->mappings, stack_pointer, &stack,
-			 &partly) < 0) {
+	if (stack_extent(scan->query->mappings, stack_pointer,
+			 scan->thread->regs.fs_base, &stack, &partly) < 0) {
 		scan->partly = true;
 		return;
 	}

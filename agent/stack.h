@@ -2,10 +2,11 @@
  * Is any thread inside given code? Asked of stopped threads.
  *
  * First a conservative look: every aligned word from the stack pointer, less
- * the red zone, to the end of the stack's mapping, and every register. Where
- * the words have the shape of a signal frame, its saved stack pointer may lead
- * to another stack of the thread (a handler on an alternate stack); that one is
- * looked at too. No hit: proven free, without any unwind information.
+ * the red zone, to the end of the stack's mapping (or to the thread's control
+ * block, if that comes first), and every register. Where the words have the
+ * shape of a signal frame, its saved stack pointer may lead to another stack of
+ * the thread (a handler on an alternate stack); that one is looked at too. No
+ * hit: proven free, without any unwind information.
  *
  * Only on a hit the unwinder decides whether it is a real frame (unwind.h).
  * Where the unwind is not complete, a hit is cleared only if it lies in a part

@@ -353,6 +353,22 @@ TEST(stack_not_mapped)
 	CHECK_EQ(answer.hit.value, 0);
 }
 
+/* Whatever the kernel has joined to a thread's stack, its end is known. */
+TEST(stack_ends_at_control_block)
+{
+	owned(actor_release) struct actor actor = { 0 };
+	struct answer answer = { 0 };
+	const struct thread *thread;
+	struct stack_query query;
+
+	CHECK_EQ(actor_play(&actor, "stack_scenes", "threads-free", 4), 0);
+	thread = &actor.tracee->threads[3];
+	query = query_of(&actor, &answer);
+	CHECK_EQ(stack_check(&query, thread, &answer.hit, NULL), 0);
+	CHECK_EQ(answer.stats.bytes,
+		 thread->regs.fs_base - align_down(thread->regs.rsp - 128, 8));
+}
+
 /* What is too far up the stack to be looked at takes the unwinder. */
 TEST(far_up_the_stack)
 {
