@@ -242,10 +242,10 @@ static int refuse_short(const struct arch *arch, const struct site_code *code,
 			const struct survey *survey, struct hf_diag *diag)
 {
 	hf_refuse(diag, "site-too-short",
-		  "the function has %zu bytes at its entry where a jump needs "
-		  "%zu, and no %zu bytes of padding are within reach of a "
+		  "a jump needs %zu bytes, the function has %zu at its "
+		  "entry, and no %zu bytes of padding are within reach of a "
 		  "short jump (gap before it: %zu, behind it: %zu)",
-		  code->size - survey->entry, arch->jump_size, arch->jump_size,
+		  arch->jump_size, code->size - survey->entry, arch->jump_size,
 		  code->gap_before_size, code->gap_behind_size);
 	hf_hint(diag, "replace the functions that call it instead");
 	return -ECANCELED;
