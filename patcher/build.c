@@ -9,6 +9,7 @@
 #include "../lib/digest.h"
 #include "../lib/insn.h"
 #include "compile.h"
+#include "duplicates.h"
 #include "emit.h"
 #include "inlines.h"
 #include "link.h"
@@ -219,6 +220,8 @@ static int run(struct build *build, struct hf_diag *diag)
 		r = compile_sources(build, diag);
 	if (!r)
 		r = replaced_find(build, diag);
+	if (!r)
+		r = duplicates_warn(build, diag);
 	if (!r)
 		r = link_patch(build, diag);
 	return r ?: finish(build, diag);

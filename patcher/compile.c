@@ -7,7 +7,6 @@
 #include <libgen.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../lib/io.h"
 #include "command.h"
@@ -279,13 +278,14 @@ static int add_quote_directories(const struct build *build,
 	const char *source =
 		function ? symbol_source(&build->symbols, function) : NULL;
 	owned(free_p) char *copy = source ? strdup(source) : NULL;
-	struct stat status;
+	const char *directory = copy ? dirname(copy) : "";
+	const char *top = flags->directory ?: "";
 	int r = 0;
 
-	if (copy && *copy == '/' && !stat(dirname(copy), &status))
-		r = strings_addf(command, "-iquote%s", copy);
-	if (!r && flags->directory && !stat(flags->directory, &status))
-		r = strings_addf(command, "-iquote%s", flags->directory);
+	if (*directory == '/' && !access(directory, X_OK))
+		r = strings_addf(command, "-iquote%s", directory);
+	if (!r && *top && strcmp(top, directory) && !access(top, X_OK))
+		r = strings_addf(command, "-iquote%s", top);
 	return r;
 }
 

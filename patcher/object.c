@@ -36,10 +36,20 @@ static struct object_import *import_of(struct object *object, size_t symbol)
 	return NULL;
 }
 
+/*
+ * A name that the target's headers declare hidden is in another module now: the
+ * linker must look for it there. (Where the compiler has already relied on it,
+ * USE_DIRECT tells.)
+ */
+static void make_visible(Elf64_Sym *symbol)
+{
+	symbol->st_other = STV_DEFAULT;
+}
+
 static int collect_imports(struct object *object)
 {
 	for (size_t i = 1; i < object->symbols.nr; i++) {
-		const Elf64_Sym *symbol = &object->symbols.entries[i];
+		Elf64_Sym *symbol = &object->symbols.entries[i];
 		const char *name =
 			elf_symbol_name(object->file, &object->symbols, i);
 		struct object_import *import;
@@ -50,6 +60,7 @@ static int collect_imports(struct object *object)
 		import = array_append(object->imports, object->nr_imports);
 		if (!import)
 			return -ENOMEM;
+		make_visible(symbol);
 		*import = (struct object_import){
 			.symbol = name,
 			.index = i,
