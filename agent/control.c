@@ -213,12 +213,11 @@ static void extent_set_name(struct extent *extent, const char *name,
 static bool mapping_continues(const struct mapping *mapping,
 			      const struct mapping *next)
 {
-	if (next->range.start != mapping->range.end ||
-	    next->inode != mapping->inode || next->device != mapping->device)
-		return false;
-	/* One file, or one name, mapped on: a second image would begin anew. */
-	return !strcmp(next->path, mapping->path) &&
-	       (!next->inode || next->offset != 0);
+	/* The next image has a memfd of its own, whatever its name. */
+	return next->range.start == mapping->range.end &&
+	       next->inode == mapping->inode &&
+	       next->device == mapping->device &&
+	       !strcmp(next->path, mapping->path);
 }
 
 /**

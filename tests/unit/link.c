@@ -7,6 +7,7 @@
 #include "../../agent/link.h"
 #include "../../lib/arch/arch.h"
 #include "../tap.h"
+#include "fake_memory.h"
 
 #define BASE 0x7f1200000000ull
 #define STR(text) ((char *)(uintptr_t)(text))
@@ -175,6 +176,115 @@ TEST(reach_is_exact)
 	CHECK_EQ(relocate(&reloc, image, NULL), 0);
 	reloc.addend--;
 	CHECK_EQ(relocate(&reloc, image, NULL), -ECANCELED);
+}
+
+/* --- thread-local imports: what the loader left in a slot ----------------- */
+
+#define MODULE 0x7f0000000000ull
+
+struct tls_case {
+	struct manifest_import import;
+	uint64_t slot; /* what stands at MODULE + 0x100 */
+	bool is_executable;
+	int want;
+	uint64_t value;
+};
+
+static int resolve_one(const struct tls_case *at, uint64_t *ret_value,
+		       struct hf_diag *diag)
+{
+	struct process process = fake_memory();
+	struct manifest_import import = at->import;
+	struct manifest manifest = { .name = STR("fix"), .imports = &import,
+				     .nr_imports = 1 };
+	const struct patch_file patch = { .manifest = &manifest };
+	const struct module module = {
+		.path = "lib.so", .bias = MODULE,
+		.range = { MODULE, MODULE + 0x1000 },
+		.is_executable = at->is_executable,
+	};
+	const struct link_target target = { .process = &process,
+					    .module = &module };
+	struct link_values resolved = { 0 };
+	int r;
+
+	fake_write(&process, MODULE + 0x100, &at->slot, 8);
+	r = link_resolve(&patch, &target, &resolved, diag);
+	if (!r)
+		*ret_value = resolved.values[0];
+	link_values_release(&resolved);
+	fake_memory_close(&process);
+	return r;
+}
+
+#define TLS(how, ...)                                                          \
+	{                                                                      \
+		.name = STR("errno_of_ours"), .kind = IMPORT_TLS, .tls = how,  \
+		__VA_ARGS__                                                    \
+	}
+
+TEST(tls_slots)
+{
+	static const struct tls_case cases[] = {
+		{ TLS(IMPORT_TLS_EXECUTABLE, .tls_offset = -64), 0, true, 0,
+		  (uint64_t)-64 },
+		/* a patch for a program, tried on a library */
+		{ TLS(IMPORT_TLS_EXECUTABLE, .tls_offset = -64), 0, false,
+		  -ECANCELED, 0 },
+		/* the slot's variable is at 0x20, ours at 0x28 */
+		{ TLS(IMPORT_TLS_THREAD_POINTER_SLOT, .tls_slot = 0x100,
+		      .tls_slot_offset = 0x20, .vaddr = 0x28),
+		  (uint64_t)-0x60, false, 0, (uint64_t)-0x58 },
+		{ TLS(IMPORT_TLS_THREAD_POINTER_SLOT, .tls_slot = 0x100), 0,
+		  false, -ECANCELED, 0 },
+		{ TLS(IMPORT_TLS_MODULE_SLOT, .tls_slot = 0x100), 4, false, 0,
+		  4 },
+		{ TLS(IMPORT_TLS_MODULE_SLOT, .tls_slot = 0x100), 0, false,
+		  -ECANCELED, 0 },
+		/* an address is no module number */
+		{ TLS(IMPORT_TLS_MODULE_SLOT, .tls_slot = 0x100),
+		  0x7f0000000000, false, -ECANCELED, 0 },
+		{ TLS(IMPORT_TLS_MODULE_SLOT, .tls_slot = 0xffc), 4, false,
+		  -ECANCELED, 0 },
+		{ TLS(IMPORT_TLS_MODULE_SLOT, .tls_slot = 0x1000), 4, false,
+		  -ECANCELED, 0 },
+		{ TLS(IMPORT_TLS_MODULE_SLOT, .tls_slot = 0x104), 4, false,
+		  -ECANCELED, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct hf_diag diag = { 0 };
+		uint64_t value = 0;
+
+		CHECK_EQ(resolve_one(&cases[i], &value, &diag), cases[i].want);
+		CHECK_EQ(value, cases[i].value);
+		if (cases[i].want)
+			CHECK_STR(diag.code, "tls-unavailable");
+	}
+}
+
+TEST(own_symbols_stay_in_the_module)
+{
+	static const struct tls_case cases[] = {
+		{ { .name = STR("f"), .in_module = true, .vaddr = 0x10 }, 0,
+		  false, 0, MODULE + 0x10 },
+		{ { .name = STR("end"), .in_module = true, .vaddr = 0x1000 }, 0,
+		  false, 0, MODULE + 0x1000 },
+		{ { .name = STR("f"), .in_module = true, .vaddr = 0x1001 }, 0,
+		  false, -ECANCELED, 0 },
+		{ { .name = STR("f"), .in_module = true,
+		    .vaddr = UINT64_MAX }, 0, false, -ECANCELED, 0 },
+		/* nobody may run its resolver, and nobody has */
+		{ { .name = STR("f"), .in_module = true, .vaddr = 0x10,
+		    .kind = IMPORT_IFUNC }, 0, false, -ECANCELED, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t value = 0;
+
+		CHECK_EQ(resolve_one(&cases[i], &value, NULL), cases[i].want);
+		CHECK_EQ(value, cases[i].value);
+	}
 }
 
 int main(int argc, char **argv)

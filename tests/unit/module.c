@@ -43,13 +43,17 @@ struct object {
 		uint32_t nr_buckets, nr_chain, bucket, chain[NR_SYMS];
 	} hash;
 	Elf64_Rela jmprel[2];
+	Elf64_Rela rela[2];
 	uint8_t text[64];
 
 	Elf64_Dyn dynamic[16] __attribute__((aligned(4096)));
-	uint64_t slots[2];
+	uint64_t slots[3];
 	uint64_t debug[2];
 	uint64_t link_map[2][5];
 };
+
+/* Indices into the dynamic section. */
+enum { DYN_GNU_HASH = 4, DYN_JMPREL = 8, DYN_RELA = 10 };
 
 #define AT(member) offsetof(struct object, member)
 static_assert(AT(dynamic) == 4096, "text and data on a page each");
@@ -153,6 +157,9 @@ static void object_dynamic(struct object *o, uint64_t added)
 		{ DT_VERDEF, { AT(verdef) + added } },
 		{ DT_JMPREL, { AT(jmprel) + added } },
 		{ DT_PLTRELSZ, { sizeof(o->jmprel) } },
+		{ DT_RELA, { AT(rela) + added } },
+		{ DT_RELASZ, { sizeof(o->rela) } },
+		{ DT_RELACOUNT, { 1 } },
 		{ DT_DEBUG, { BASE + AT(debug) } },
 		{ DT_NULL, { 0 } },
 	};
@@ -164,7 +171,15 @@ static void object_dynamic(struct object *o, uint64_t added)
 	o->jmprel[1] = (Elf64_Rela){ AT(slots[1]),
 				     ELF64_R_INFO(0ull, R_X86_64_IRELATIVE),
 				     AT(text) + 16 };
+	/* The first one is not looked at: it is counted as RELATIVE. */
+	o->rela[0] = (Elf64_Rela){ AT(text),
+				   ELF64_R_INFO((uint64_t)SYM_EXT,
+						R_X86_64_GLOB_DAT), 0 };
+	o->rela[1] = o->rela[0];
+	o->rela[1].r_offset = AT(slots[2]);
 	o->slots[0] = OTHER + AT(text) + 4;
+	o->slots[2] = OTHER + AT(text) + 5;
+	memcpy(o->text, &(uint64_t){ OTHER + AT(text) + 6 }, 8);
 	o->slots[1] = BASE + AT(text) + 24;
 	o->debug[1] = BASE + AT(link_map[0]);
 	/* l_ld, l_next; ends in a circle. */
@@ -210,6 +225,8 @@ static int scene_make(struct scene *scene, const struct object *object)
 	struct object other = *object;
 
 	memset(other.strings + S_F, 'x', 10);
+	other.dynamic[DYN_JMPREL].d_tag = other.dynamic[DYN_RELA].d_tag =
+		DT_LOPROC;
 	memset(other.note.id, 0xcd, 20);
 	scene->process = fake_memory();
 	fake_write(&scene->process, BASE, object, sizeof(*object));
@@ -289,7 +306,7 @@ TEST(lookup_sysv_hash)
 	struct object *object = object_make(0);
 	struct scene scene;
 
-	object->dynamic[4].d_tag = DT_RELACOUNT; /* no DT_GNU_HASH */
+	object->dynamic[DYN_GNU_HASH].d_tag = DT_LOPROC;
 	CHECK_EQ(scene_make(&scene, object), 0);
 	CHECK_EQ(found_at(&scene, "f", NULL), BASE + AT(text) + 8);
 	CHECK_EQ(found_at(&scene, "f", "V1"), BASE + AT(text));
@@ -342,14 +359,42 @@ TEST(slots_unbound)
 		struct scene scene;
 		hf_addr address = 1;
 
-		object->slots[0] = unbound[i];
+		object->slots[0] = object->slots[2] = unbound[i];
 		CHECK_EQ(scene_make(&scene, object), 0);
-		/* The copy at OTHER: its slot leads into itself, or there. */
-		CHECK(modules_resolved_slot(&scene.process, &scene.modules,
-					    "ext", NULL, &address, NULL) ||
-		      unbound[i] == BASE + AT(text) + 4);
+		CHECK_EQ(modules_resolved_slot(&scene.process, &scene.modules,
+					       "ext", NULL, &address, NULL),
+			 -ENOENT);
+		CHECK_EQ(address, 1);
 		scene_end(&scene);
 	}
+}
+
+/* Of a program without a PLT, behind the relocations that have no symbol. */
+TEST(slots_of_data)
+{
+	struct object *object = object_make(0);
+	struct scene scene;
+	hf_addr address = 0;
+
+	object->slots[0] = 0;
+	CHECK_EQ(scene_make(&scene, object), 0);
+	CHECK_EQ(modules_resolved_slot(&scene.process, &scene.modules, "ext",
+				       NULL, &address, NULL), 0);
+	CHECK_EQ(address, OTHER + AT(text) + 5);
+	scene_end(&scene);
+}
+
+/* A hash chain that goes on through a terabyte of zeros. */
+TEST(endless_chain)
+{
+	struct object *object = object_make(0);
+	struct scene scene;
+
+	object->gnu_hash.bucket = 1000000; /* behind everything else */
+	CHECK_EQ(scene_make(&scene, object), 0);
+	fake_write(&scene.process, BASE + (1ull << 40), "", 1);
+	CHECK_EQ(found_at(&scene, "f", NULL), 0);
+	scene_end(&scene);
 }
 
 /* What is no module that runs. */
