@@ -127,15 +127,24 @@ static void result_add(struct batch *batch, struct operation_report *report,
 		pids_add(&kind->pids, report->pid, NULL);
 }
 
+/* Whose and which it was, where an operation failed before it said so. */
+static void report_complete(struct operation_report *report,
+			    const struct batch_step *step)
+{
+	if (!*report->command)
+		process_name_read(report->pid, report->command);
+	if (!*report->patch && step->patch)
+		snprintf(report->patch, sizeof(report->patch), "%s",
+			 step->patch);
+}
+
 /* A failure before the operation knew anything. */
 static void failure_add(struct batch *batch, pid_t pid, int error,
 			const struct hf_diag *diag)
 {
 	struct operation_report report = { .pid = pid };
 
-	if (batch->step->patch)
-		snprintf(report.patch, sizeof(report.patch), "%s",
-			 batch->step->patch);
+	report_complete(&report, batch->step);
 	result_add(batch, &report, error, diag);
 }
 
@@ -164,9 +173,7 @@ static void process_do(struct batch *batch, pid_t pid, const char *text)
 		failure_add(batch, pid, r, &diag);
 	for (size_t i = 0; i < nr; i++) {
 		reports[i].pid = pid;
-		if (r && !*reports[i].patch && batch->step->patch)
-			snprintf(reports[i].patch, sizeof(reports[i].patch),
-				 "%s", batch->step->patch);
+		report_complete(&reports[i], batch->step);
 		result_add(batch, &reports[i], r, &diag);
 		operation_report_release(&reports[i]);
 	}

@@ -79,19 +79,22 @@ static enum hf_exit check_finish(struct output *output, const char *patch,
 				 const struct hf_diag *diag)
 {
 	enum hf_exit status = check_status(report, error);
-	char label[PROCESS_LABEL_SIZE];
+	char label[PROCESS_LABEL_SIZE], name[PROCESS_NAME_SIZE];
 	json_t *result;
 
+	process_name_read(pid, name);
 	check_print(output, patch,
-		    pid ? process_label(pid, NULL, label) : file, report, error,
+		    pid ? process_label(pid, name, label) : file, report, error,
 		    diag);
 	if (!output->json)
 		return status;
 	result = json_object();
-	if (pid)
+	if (pid) {
 		json_put(result, "pid", json_integer(pid));
-	else
+		json_put(result, "process", json_text(name));
+	} else {
 		json_put(result, "file", json_text(file));
+	}
 	json_put(result, "outcome",
 		 json_text(status == HF_EXIT_DONE ? "would-apply" :
 			   error ? outcome_name(OUTCOME_NOTHING, error) :

@@ -29,9 +29,9 @@ static bool worth_recovering(pid_t pid)
 		return false;
 	if (survey_is_interrupted(&survey))
 		return true;
-	for (size_t i = 0; i < survey.controls.nr; i++)
-		if (survey.controls.entries[i].damaged ||
-		    survey.controls.entries[i].block.state == CONTROL_RETIRED)
+	for (size_t i = 0; i < survey.target.controls.nr; i++)
+		if (survey.target.controls.entries[i].damaged ||
+		    survey.target.controls.entries[i].block.state == CONTROL_RETIRED)
 			return true;
 	return false;
 }

@@ -81,8 +81,8 @@ static bool carries(pid_t pid, const char *name)
 
 	if (survey_read(pid, &survey, NULL))
 		return false;
-	for (size_t i = 0; i < survey.controls.nr; i++) {
-		const struct control *control = &survey.controls.entries[i];
+	for (size_t i = 0; i < survey.target.controls.nr; i++) {
+		const struct control *control = &survey.target.controls.entries[i];
 
 		if (!control->damaged && !strcmp(control->block.name, name) &&
 		    control->block.state != CONTROL_RETIRED)

@@ -15,8 +15,7 @@
 struct show {
 	struct output *output;
 	const struct patch_file *patch;
-	struct old_code old;
-	bool has_old;
+	struct old_code *old; /* NULL: not at hand */
 	enum hf_exit status;
 };
 
@@ -189,18 +188,27 @@ static const uint8_t *patch_code(const struct patch_file *patch, uint64_t vaddr,
 	return NULL;
 }
 
-/* Operands that only the running program fills are zero: say what goes in. */
+/*
+ * What the running program fills in is empty in the file: say what goes there,
+ * in the instruction itself or in the slot that it reads.
+ */
 static void imports_comment(const struct patch_file *patch,
 			    struct listing *listing)
 {
 	for (size_t i = 0; i < patch->nr_relocs; i++) {
 		const struct patch_reloc *reloc = &patch->relocs[i];
-		struct listing_line *line = listing_find(listing, reloc->vaddr);
+		const char *name;
 
-		if (line && reloc->import >= 0)
-			listing_comment(line,
-					patch->manifest->imports[reloc->import]
-						.name);
+		if (reloc->import < 0)
+			continue;
+		name = patch->manifest->imports[reloc->import].name;
+		for (size_t j = 0; j < listing->nr; j++) {
+			struct listing_line *line = &listing->lines[j];
+
+			if (line->refers_to == reloc->vaddr ||
+			    reloc->vaddr - line->address < line->size)
+				listing_comment(line, name);
+		}
 	}
 }
 
@@ -232,9 +240,9 @@ static int old_listing(const struct show *show,
 	owned(free_p) uint8_t *bytes = NULL;
 	int r;
 
-	if (!show->has_old)
+	if (!show->old)
 		return 0;
-	r = old_code_read(&show->old, function, &bytes, diag);
+	r = old_code_read(show->old, function, &bytes, diag);
 	if (r)
 		return r;
 	return listing_make(show->patch->arch, bytes, function->size,
@@ -342,7 +350,7 @@ static void patch_show(struct show *show)
 	}
 	for (size_t i = 0; i < manifest->nr_functions; i++)
 		function_show(show, &manifest->functions[i]);
-	if (!show->has_old)
+	if (!show->old)
 		output_print(show->output,
 			     "\nOnly the new code is in the patch file; the old "
 			     "one is shown beside it with\n--target BIN or "
@@ -352,18 +360,13 @@ static void patch_show(struct show *show)
 static int old_open(struct show *show, const struct command_line *line,
 		    struct hf_diag *diag)
 {
-	const struct manifest *manifest = show->patch->manifest;
-	int r;
-
-	if (!line->target && !line->pids.nr)
-		return 0;
 	if (line->target)
-		r = old_code_open_file(line->target, &show->old, diag);
-	else
-		r = old_code_open_process(line->pids.entries[0],
-					  &manifest->target, &show->old, diag);
-	show->has_old = !r;
-	return r;
+		return old_code_open_file(line->target, show->patch, &show->old,
+					  diag);
+	if (line->pids.nr)
+		return old_code_open_process(line->pids.entries[0], show->patch,
+					     &show->old, diag);
+	return 0;
 }
 
 static enum hf_exit show_run(const struct command_line *line,
@@ -384,8 +387,8 @@ static enum hf_exit show_run(const struct command_line *line,
 					     diag_exit_status(r));
 	else
 		patch_show(&show);
-	if (show.has_old)
-		old_code_close(&show.old);
+	if (show.old)
+		old_code_close(show.old);
 	patch_file_free(patch);
 	return show.status;
 }

@@ -65,7 +65,7 @@ static void reality_describe(const struct survey *survey,
 {
 	const struct control *owner;
 
-	switch (site_inspect(survey->process, &survey->controls, control,
+	switch (site_inspect(survey->target.process, &survey->target.controls, control,
 			     site)) {
 	case SITE_PRISTINE:
 		snprintf(ret_text, size, "%s",
@@ -76,7 +76,7 @@ static void reality_describe(const struct survey *survey,
 		snprintf(ret_text, size, "leads here");
 		return;
 	case SITE_LEADS_TO_OTHER_PATCH:
-		owner = sites_owner(&survey->controls, site->function);
+		owner = sites_owner(&survey->target.controls, site->function);
 		snprintf(ret_text, size, "overridden by %s",
 			 owner ? owner->block.name : "another patch");
 		return;
@@ -150,8 +150,8 @@ static void control_row(struct table_row *row, const struct survey *survey,
 {
 	char text[128];
 
-	table_cell_set(row, COLUMN_PID, "%d", (int)survey->process->pid);
-	table_cell_set(row, COLUMN_PROCESS, "%s", survey->process->command);
+	table_cell_set(row, COLUMN_PID, "%d", (int)survey->target.process->pid);
+	table_cell_set(row, COLUMN_PROCESS, "%s", survey->target.process->command);
 	table_cell_set(row, COLUMN_PATCH, "%s", patch_name(control));
 	table_cell_set(row, COLUMN_STATE, "%s", state_name(control));
 	since_format(control, false, text, sizeof(text));
@@ -191,7 +191,7 @@ static json_t *site_json(const struct survey *survey,
 	enum site_reality reality;
 	const struct control *owner;
 
-	reality = site_inspect(survey->process, &survey->controls, control,
+	reality = site_inspect(survey->target.process, &survey->target.controls, control,
 			       site);
 	json_put(function, "name", json_text(site->name));
 	json_put(function, "from", json_address(site->function));
@@ -200,7 +200,7 @@ static json_t *site_json(const struct survey *survey,
 		 json_text(site_strategy_name(
 			 (enum site_strategy)site->strategy)));
 	json_put(function, "reality", json_text(reality_name(reality)));
-	owner = sites_owner(&survey->controls, site->function);
+	owner = sites_owner(&survey->target.controls, site->function);
 	if (reality == SITE_LEADS_TO_OTHER_PATCH && owner)
 		json_put(function, "overridden_by",
 			 json_text(owner->block.name));
@@ -262,16 +262,15 @@ static json_t *survey_json(const struct survey *survey)
 {
 	json_t *process = json_object(), *patches = json_array();
 
-	json_put(process, "pid", json_integer(survey->process->pid));
-	json_put(process, "process", json_text(survey->process->command));
-	json_put(process, "executable", json_text(survey->process->executable));
+	json_put(process, "pid", json_integer(survey->target.process->pid));
+	json_put(process, "process", json_text(survey->target.process->command));
+	json_put(process, "executable", json_text(survey->target.process->executable));
 	json_put(process, "interrupted",
 		 json_boolean(survey_is_interrupted(survey)));
-	if (survey_is_busy(survey))
-		json_put(process, "busy_by", json_integer(survey->tracer));
-	for (size_t i = 0; i < survey->controls.nr; i++)
+	json_put(process, "busy", json_boolean(survey->busy));
+	for (size_t i = 0; i < survey->target.controls.nr; i++)
 		json_add(patches,
-			 control_json(survey, &survey->controls.entries[i]));
+			 control_json(survey, &survey->target.controls.entries[i]));
 	json_put(process, "patches", patches);
 	return process;
 }
@@ -281,21 +280,21 @@ static void interrupted_explain(struct status *status,
 {
 	char label[PROCESS_LABEL_SIZE];
 	struct hf_diag diag = { 0 };
-	pid_t pid = survey->process->pid;
+	pid_t pid = survey->target.process->pid;
 
 	hf_error(&diag, -EUCLEAN, "interrupted",
 		 "a hotfix command was killed while it worked on this process; "
 		 "the process runs on, but its state is half-way");
-	for (size_t i = 0; i < survey->controls.nr; i++)
-		if (control_is_transient(&survey->controls.entries[i]))
+	for (size_t i = 0; i < survey->target.controls.nr; i++)
+		if (control_is_transient(&survey->target.controls.entries[i]))
 			hf_detail(&diag, "%s is %s",
-				  survey->controls.entries[i].block.name,
-				  state_name(&survey->controls.entries[i]));
+				  survey->target.controls.entries[i].block.name,
+				  state_name(&survey->target.controls.entries[i]));
 	if (survey->stub)
 		hf_detail(&diag, "the entry point holds hotfix's stub");
 	hf_hint(&diag, "hotfix recover -p %d", (int)pid);
 	output_error(status->output,
-		     process_label(pid, survey->process->command, label),
+		     process_label(pid, survey->target.process->command, label),
 		     &diag);
 }
 
@@ -304,10 +303,9 @@ static void busy_explain(struct status *status, const struct survey *survey)
 	char label[PROCESS_LABEL_SIZE];
 
 	output_warning(status->output,
-		       "%s: pid %d is working on it at this moment; ask again",
-		       process_label(survey->process->pid,
-				     survey->process->command, label),
-		       (int)survey->tracer);
+		       "%s: another hotfix is at work on it; ask again",
+		       process_label(survey->target.process->pid,
+				     survey->target.process->command, label));
 }
 
 /* Return: 0; -EUCLEAN interrupted; -ENOMEM. */
@@ -317,15 +315,15 @@ static int survey_report(struct status *status, const struct survey *survey,
 	struct output *output = status->output;
 	int r = 0;
 
-	status->nr_patches += survey->controls.nr;
+	status->nr_patches += survey->target.controls.nr;
 	if (output->json)
 		json_add(json_array_of(output->root, output->list),
 			 survey_json(survey));
-	for (size_t i = 0; !r && i < survey->controls.nr; i++) {
-		remark_add(status, &survey->controls.entries[i]);
+	for (size_t i = 0; !r && i < survey->target.controls.nr; i++) {
+		remark_add(status, &survey->target.controls.entries[i]);
 		if (!output->json)
 			r = control_rows(&status->table, survey,
-					 &survey->controls.entries[i]);
+					 &survey->target.controls.entries[i]);
 	}
 	if (r)
 		return hf_fail(diag, r, "cannot list the patches");
@@ -336,15 +334,16 @@ static void failure_report(struct status *status, pid_t pid, int error,
 			   const struct hf_diag *diag)
 {
 	struct output *output = status->output;
-	char label[PROCESS_LABEL_SIZE];
+	char label[PROCESS_LABEL_SIZE], name[PROCESS_NAME_SIZE];
 	json_t *process;
 
-	output_error(output, process_label(pid, NULL, label), diag);
+	process_name_read(pid, name);
+	output_error(output, process_label(pid, name, label), diag);
 	if (!output->json)
 		return;
 	process = json_object();
 	json_put(process, "pid", json_integer(pid));
-	json_put(process, "process", json_text(""));
+	json_put(process, "process", json_text(name));
 	json_put(process, "exit", json_integer(diag_exit_status(error)));
 	json_put(process, "error", json_error(diag));
 	json_add(json_array_of(output->root, output->list), process);
@@ -364,7 +363,7 @@ static void process_status(struct status *status, pid_t pid, bool asked_for)
 		r = survey_report(status, &survey, &diag);
 		if (r == -EUCLEAN)
 			interrupted_explain(status, &survey);
-		else if (survey_is_busy(&survey))
+		else if (survey.busy)
 			busy_explain(status, &survey);
 	}
 	if (r && r != -EUCLEAN)

@@ -33,6 +33,7 @@ static struct listing_line *line_add(struct listing *listing, size_t *room)
 static size_t line_fill(struct insn_decoder *decoder, const uint8_t *code,
 			size_t size, hf_addr address, struct listing_line *line)
 {
+	struct insn insn;
 	size_t taken = 0;
 
 	if (insn_format(decoder, code, size, address, line->text,
@@ -40,7 +41,9 @@ static size_t line_fill(struct insn_decoder *decoder, const uint8_t *code,
 	    !taken || taken > size || taken > LISTING_BYTES_MAX) {
 		taken = 1;
 		snprintf(line->text, sizeof(line->text), ".byte 0x%02x", *code);
-	}
+	} else if (!insn_decode(decoder, code, size, address, &insn) &&
+		 insn.pc_relative)
+		line->refers_to = insn.pc_relative_address;
 	line->address = address;
 	line->size = (uint8_t)taken;
 	memcpy(line->bytes, code, taken);
@@ -88,19 +91,6 @@ void listing_release(struct listing *listing)
 {
 	free(listing->lines);
 	*listing = (struct listing){ 0 };
-}
-
-struct listing_line *listing_find(const struct listing *listing,
-				  hf_addr address)
-{
-	for (size_t i = 0; i < listing->nr; i++) {
-		struct listing_line *line = &listing->lines[i];
-
-		if (address >= line->address &&
-		    address - line->address < line->size)
-			return line;
-	}
-	return NULL;
 }
 
 void listing_comment(struct listing_line *line, const char *comment)

@@ -13,6 +13,7 @@ struct listing_line {
 	hf_addr address;
 	uint8_t size;
 	uint8_t bytes[LISTING_BYTES_MAX];
+	hf_addr refers_to; /* by an operand relative to it, 0: none */
 	char text[LISTING_TEXT_SIZE];
 };
 
@@ -32,10 +33,6 @@ int listing_make(const struct arch *arch, const uint8_t *code, size_t size,
 		 hf_addr address, struct listing *ret_listing,
 		 struct hf_diag *diag);
 void listing_release(struct listing *listing);
-
-/* The line that holds @address, or NULL. */
-struct listing_line *listing_find(const struct listing *listing,
-				  hf_addr address);
 
 /* Appends "; COMMENT" to a line. */
 void listing_comment(struct listing_line *line, const char *comment);

@@ -4,34 +4,31 @@
  */
 #pragma once
 
-#include "../lib/manifest.h"
-#include "process.h"
-#include "survey.h"
+#include "../lib/patch_file.h"
+#include "../lib/types.h"
+#include <sys/types.h>
 
-struct old_code {
-	const char *path; /* the file, or NULL */
-	int fd;
-	struct survey survey; /* of the process; process NULL: a file */
-	hf_addr bias;
-};
+struct old_code;
 
-/* Return: 0; -errno of opening it. */
-int old_code_open_file(const char *path, struct old_code *ret_code,
-		       struct hf_diag *diag);
+/**
+ * old_code_open_file() - take old code from the file of the program
+ *
+ * Return: 0; -ECANCELED (code "build-id-mismatch"); -errno of opening it.
+ */
+int old_code_open_file(const char *path, const struct patch_file *patch,
+		       struct old_code **ret_code, struct hf_diag *diag);
 
-/* Return: 0; -ESRCH...; -ECANCELED when it does not run that build. */
-int old_code_open_process(pid_t pid, const struct manifest_target *target,
-			  struct old_code *ret_code, struct hf_diag *diag);
+/* Return: 0; -ECANCELED when it does not run that build; -ESRCH, -EPERM... */
+int old_code_open_process(pid_t pid, const struct patch_file *patch,
+			  struct old_code **ret_code, struct hf_diag *diag);
 
 /**
  * old_code_read() - a function's own bytes, proven by their digest
  * @ret_bytes: function->size bytes, owned by the caller (free)
  *
- * In a process the stores of our own patches are seen through: the control
- * blocks have the bytes that stood there.
+ * In a process the jumps of our own patches are seen through.
  *
- * Return: 0; -ECANCELED (code "function-changed"): other bytes stand there;
- * -EIO, -EFAULT, -ENOMEM.
+ * Return: 0; as verify_function().
  */
 int old_code_read(const struct old_code *code,
 		  const struct manifest_function *function,

@@ -5,6 +5,7 @@
 #include "progress.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -62,6 +63,19 @@ static void *progress_run(void *argument)
 	return NULL;
 }
 
+/* Every signal is for the thread that works: it waits for some of them. */
+static int thread_start(struct progress *progress)
+{
+	sigset_t all, before;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&progress->thread, NULL, progress_run, progress);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 static int progress_start(struct progress *progress)
 {
 	pthread_condattr_t attributes;
@@ -72,7 +86,7 @@ static int progress_start(struct progress *progress)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&progress->wake, &attributes);
 	pthread_condattr_destroy(&attributes);
-	return pthread_create(&progress->thread, NULL, progress_run, progress);
+	return thread_start(progress);
 }
 
 struct progress *progress_begin(const struct output *output, const char *text)

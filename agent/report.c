@@ -4,10 +4,11 @@
  */
 #include "report.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
+#include "../lib/io.h"
 #include "duration.h"
 
 const char *outcome_name(enum operation_outcome outcome, int error)
@@ -55,6 +56,21 @@ const char *process_label(pid_t pid, const char *command,
 	else
 		snprintf(ret_label, PROCESS_LABEL_SIZE, "pid %d", (int)pid);
 	return ret_label;
+}
+
+void process_name_read(pid_t pid, char ret_name[PROCESS_NAME_SIZE])
+{
+	struct buffer name = { 0 };
+	char path[32];
+
+	*ret_name = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	if (file_read(AT_FDCWD, path, PROCESS_NAME_SIZE, &name, NULL))
+		return;
+	if (name.size) /* without the newline at its end */
+		snprintf(ret_name, PROCESS_NAME_SIZE, "%.*s",
+			 (int)name.size - 1, (const char *)name.data);
+	buffer_release(&name);
 }
 
 static void notes_print(struct output *output, const char *notes)

@@ -14,6 +14,10 @@ const char *outcome_name(enum operation_outcome outcome, int error);
 const char *process_label(pid_t pid, const char *command,
 			  char ret_label[PROCESS_LABEL_SIZE]);
 
+/* What a process is called at the moment; "" when it cannot be read. */
+#define PROCESS_NAME_SIZE 17
+void process_name_read(pid_t pid, char ret_name[PROCESS_NAME_SIZE]);
+
 /* One process done or failed (@error, @diag): to the terminal... */
 void report_print(struct output *output, const struct operation_report *report,
 		  int error, const struct hf_diag *diag);

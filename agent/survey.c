@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../lib/io.h"
+#include "lock.h"
 #include "remote.h"
 
 #define MAPS_SIZE_MAX (256u << 20)
@@ -21,25 +22,6 @@
 #define PF_KTHREAD 0x00200000ul
 
 static const char *const mapping_names[] = { "/memfd:hotfix:", "[anon:hotfix:" };
-
-/* Whoever traces one of the threads; all are traced while an agent works. */
-static int tracer_read(const struct process *process, pid_t *ret_tracer,
-		       struct hf_diag *diag)
-{
-	struct thread_status status;
-	owned(free_p) pid_t *tids = NULL;
-	size_t nr;
-	int r;
-
-	r = threads_read(process, &tids, &nr, diag);
-	if (r)
-		return r;
-	*ret_tracer = 0;
-	for (size_t i = 0; i < nr && !*ret_tracer; i++)
-		if (!thread_status_read(process, tids[i], &status, NULL))
-			*ret_tracer = status.tracer;
-	return 0;
-}
 
 bool control_is_transient(const struct control *control)
 {
@@ -50,47 +32,26 @@ bool control_is_transient(const struct control *control)
 	       control->block.state == CONTROL_REVERTING;
 }
 
-static bool work_visible(const struct survey *survey)
-{
-	for (size_t i = 0; i < survey->controls.nr; i++)
-		if (control_is_transient(&survey->controls.entries[i]))
-			return true;
-	return survey->stub;
-}
-
 bool survey_is_interrupted(const struct survey *survey)
 {
-	return work_visible(survey) && !survey->tracer;
-}
-
-bool survey_is_busy(const struct survey *survey)
-{
-	return work_visible(survey) && survey->tracer;
+	return !survey->busy &&
+	       (survey->stub || target_interrupted(&survey->target));
 }
 
 /*
- * The tracer is asked for before the traces of its work are read and again
- * afterwards: work that ends in between must not look like a dead agent's.
+ * The lock is looked at before the traces of work are and again afterwards:
+ * work that ends in between must not look like a dead agent's.
  */
-static int survey_fill(struct survey *survey, pid_t pid, struct hf_diag *diag)
+static int survey_look(struct survey *survey, struct hf_diag *diag)
 {
-	pid_t tracer_before;
+	const struct process *process = survey->target.process;
 	int r;
 
-	r = process_open(pid, &survey->process, diag);
+	survey->busy = process_locked(process);
+	r = target_refresh(&survey->target, diag);
 	if (!r)
-		r = tracer_read(survey->process, &tracer_before, diag);
-	if (!r)
-		r = mappings_read(survey->process, &survey->mappings, diag);
-	if (!r)
-		r = controls_read(survey->process, &survey->mappings,
-				  &survey->controls, diag);
-	if (!r)
-		r = remote_stub_present(survey->process, &survey->stub, diag);
-	if (!r)
-		r = tracer_read(survey->process, &survey->tracer, diag);
-	if (!r && !survey->tracer)
-		survey->tracer = tracer_before;
+		r = remote_stub_present(process, &survey->stub, diag);
+	survey->busy |= process_locked(process);
 	return r;
 }
 
@@ -99,7 +60,10 @@ int survey_read(pid_t pid, struct survey *ret_survey, struct hf_diag *diag)
 	struct survey survey = { 0 };
 	int r;
 
-	r = survey_fill(&survey, pid, diag);
+	r = target_open(pid, false, &survey.target, diag);
+	if (r)
+		return r;
+	r = survey_look(&survey, diag);
 	if (r) {
 		survey_release(&survey);
 		return r;
@@ -110,10 +74,8 @@ int survey_read(pid_t pid, struct survey *ret_survey, struct hf_diag *diag)
 
 void survey_release(struct survey *survey)
 {
-	controls_release(&survey->controls);
-	mappings_release(&survey->mappings);
-	if (survey->process)
-		process_free(survey->process);
+	if (survey->target.process)
+		target_close(&survey->target);
 	*survey = (struct survey){ 0 };
 }
 

@@ -4,17 +4,13 @@
  */
 #pragma once
 
-#include "control.h"
 #include "pids.h"
-#include "process.h"
-#include "procfs.h"
+#include "target.h"
 
 struct survey {
-	struct process *process;
-	struct mappings mappings;
-	struct controls controls;
-	bool stub;    /* the remote stub stands at its entry point */
-	pid_t tracer; /* who traces it at the moment, 0: nobody */
+	struct target target;
+	bool stub; /* the remote stub stands at its entry point */
+	bool busy; /* an agent is at work on it */
 };
 
 /* Return: 0; -ESRCH; -EPERM and whatever else process_open() says. */
@@ -31,9 +27,6 @@ bool control_is_transient(const struct control *control);
 
 /* An agent died at work: traces of work, and nobody who does it. */
 bool survey_is_interrupted(const struct survey *survey);
-
-/* Somebody is at work right now: traces of work, and a tracer. */
-bool survey_is_busy(const struct survey *survey);
 
 struct host {
 	struct pids carriers; /* ascending */
