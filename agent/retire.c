@@ -74,12 +74,20 @@ static int memory_look(const struct target *target, struct range image,
 		       char *ret_reason, size_t reason_size,
 		       struct hf_diag *diag)
 {
+	owned(free_p) struct range *skips = NULL;
 	struct memory_pointers found;
 	const struct mapping *mapping;
 	int r;
 
-	r = memory_scan_pointers(target->process, &target->mappings, image,
-				 image, &found, diag);
+	skips = calloc(target->nr_stacks + 1, sizeof(*skips));
+	if (!skips)
+		return hf_fail(diag, -ENOMEM, "cannot look through memory");
+	for (size_t i = 0; i < target->nr_stacks; i++)
+		skips[i] = target->stacks[i];
+	skips[target->nr_stacks] = image;
+	r = memory_scan_pointers_except(target->process, &target->mappings,
+					image, skips, target->nr_stacks + 1,
+					&found, diag);
 	if (r < 0)
 		return r;
 	if (found.nr_unreadable) {

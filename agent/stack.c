@@ -153,8 +153,8 @@ static hf_addr neighbours_end(const struct mappings *mappings,
 /*
  * From a stack pointer to the end of its stack. The kernel also joins what was
  * mapped separately; a thread's control block (fs) is no stack, so that one
- * below it ends there. (Not the first stack, where a runtime's start-up code may
- * have made room for the block.)
+ * below it ends there. (Not the first stack, where start-up code may have made
+ * room for the block.)
  */
 static int stack_extent(const struct mappings *mappings, hf_addr stack_pointer,
 			hf_addr control_block, struct range *ret_stack,

@@ -174,6 +174,7 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 static bool leaving_is_free(struct attempt *attempt)
 {
 	const struct switch_request *request = attempt->request;
+	struct target *target = request->target;
 	struct stack_query query = attempt_query(attempt, request->leaving,
 						 request->nr_leaving);
 
@@ -188,7 +189,12 @@ static bool leaving_is_free(struct attempt *attempt)
 		    stack_check(&query, thread, &hit, NULL))
 			return false;
 	}
-	return true;
+	/* The dead part of a stack may hold old references for ever. */
+	free(target->stacks);
+	target->stacks = NULL;
+	target->nr_stacks = 0;
+	return !stack_own_parts(&target->mappings, attempt->tracee,
+				&target->stacks, &target->nr_stacks, NULL);
 }
 
 static int site_changed(const struct attempt *attempt,

@@ -77,6 +77,7 @@ void target_close(struct target *target)
 {
 	controls_release(&target->controls);
 	target_forget_mappings(target);
+	free(target->stacks);
 	if (target->process)
 		process_free(target->process);
 	memset(target, 0, sizeof(*target));

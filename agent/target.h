@@ -15,6 +15,12 @@ struct target {
 	struct mappings mappings;
 	struct modules modules;	  /* the loader's, and our images */
 	struct controls controls;
+	/*
+	 * Stacks that their threads stood on when the switch last found that
+	 * none refers to a leaving image: whatever lies there is no reference.
+	 */
+	struct range *stacks;
+	size_t nr_stacks;
 };
 
 /**
