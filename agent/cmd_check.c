@@ -62,14 +62,18 @@ static void check_print(struct output *output, const char *patch,
 		output_print(output, "%s in %s\n", patch, subject);
 	for (size_t i = 0; i < report->nr; i++)
 		item_print(output, &report->items[i]);
-	if (error) {
-		output_error(output, subject, diag);
-		return;
-	}
-	if (check_status(report, 0) == HF_EXIT_DONE)
+	switch (check_status(report, error)) {
+	case HF_EXIT_DONE:
 		output_styled(output, STYLE_GOOD, "can be applied\n");
-	else
+		break;
+	case HF_EXIT_REFUSED:
 		output_styled(output, STYLE_BAD, "would be refused\n");
+		break;
+	default: /* could not be checked to the end */
+		break;
+	}
+	if (error)
+		output_error(output, subject, diag);
 }
 
 /* @pid: 0 for the file @file. */
