@@ -14,7 +14,7 @@ ok $? "a fix that uses redis's own headers builds"
 [ -s "$WORK/ping.hotfix.so" ] || { sed 's/^/# /' "$WORK/build.log"; plan; exit 1; }
 
 "$SRC/redis-server" --port "$PORT" --bind 127.0.0.1 --save "" --appendonly no --dir "$WORK" \
-	--io-threads 3 >"$WORK/server.log" 2>&1 &
+	>"$WORK/server.log" 2>&1 &
 SERVER=$!
 PIDS="$PIDS $SERVER"
 cli() { "$SRC/redis-cli" -p "$PORT" "$@"; }
@@ -26,9 +26,15 @@ python3 - "$PORT" <<-'PY'
 PY
 is "$(cli ping)" PONG "redis answers"
 
-# Ends by itself after a bounded number of requests; -e shows error replies.
-"$SRC/redis-benchmark" -p "$PORT" -c 30 -n 300000 -t ping_inline,ping_mbulk,set,get -e -q \
-	>"$WORK/load.log" 2>&1 &
+# Run after run, each ending by itself, until told to stop; redis-benchmark
+# ends with an error at the first error reply or dropped connection.
+load() {
+	while [ ! -e "$WORK/stop" ]; do
+		"$SRC/redis-benchmark" -p "$PORT" -c 30 -n 5000 -t ping_inline,ping_mbulk,set,get -q || return 1
+		echo run >>"$WORK/runs"
+	done
+}
+load >"$WORK/load.log" 2>&1 &
 LOAD=$!
 PIDS="$PIDS $LOAD"
 # 30 clients and ourselves: the load is on.
@@ -50,6 +56,7 @@ is "$round" "done" "applied and reverted five times under load, each time seen i
 sed 's/^/# /' "$WORK/apply.log" "$WORK/revert.log"
 kill -0 "$LOAD" 2>/dev/null
 ok $? "the load ran all the while"
+touch "$WORK/stop"
 is "$(state_without_clients "$SERVER")" "$BEFORE" "mappings and threads are as before"
 wait "$LOAD"
 ok $? "redis-benchmark saw no dropped connection"
@@ -57,6 +64,5 @@ if grep -iE 'error|ERR' "$WORK/load.log" | sed 's/^/# /' | grep .; then ok 1 "no
 is "$(cli info stats | tr -d '\r' | grep -E '^(total_error_replies|rejected_connections)')" \
 	"rejected_connections:0
 total_error_replies:0" "redis counted no error"
-ls -l "/proc/$SERVER/fd" | grep -c hotfix | grep -q '^0$'
-ok $? "no descriptor is left"
+if ls -l "/proc/$SERVER/fd" | grep -q memfd; then ok 1 "no descriptor is left"; else ok 0 "no descriptor is left"; fi
 plan
