@@ -12,16 +12,16 @@
 
 struct command {
 	const char *name;
-	const char *summary;	 /* for `hotfix --help` */
+	const char *summary;	     /* for `hotfix --help` */
 	const char *const *synopsis; /* lines, NULL at the end */
-	const char *description; /* whole lines */
-	const char *examples;	 /* whole lines */
-	unsigned int options;	 /* OPTION_* that it takes */
-	const char *argument;	 /* its name for messages; NULL: takes none */
+	const char *description;     /* whole lines */
+	const char *examples;	     /* whole lines */
+	unsigned int options;	     /* OPTION_* that it takes */
+	const char *argument; /* its name for messages; NULL: takes none */
 	unsigned int min_arguments, max_arguments;
-	bool needs_processes;	 /* -p or --all, not both */
-	bool changes_processes;	 /* signals wait until it is done with one */
-	const char *list;	 /* JSON member with one entry per process */
+	bool needs_processes;	/* -p or --all, not both */
+	bool changes_processes; /* signals wait until it is done with one */
+	const char *list;	/* JSON member with one entry per process */
 	/* Rules of its own about the command line. Return: 0; -EINVAL. */
 	int (*check)(const struct command_line *line, struct hf_diag *diag);
 	/* Prints its own errors. */

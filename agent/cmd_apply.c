@@ -42,10 +42,12 @@ static int nobody_found(const struct patch_file *patch, size_t nr_unreadable,
 		 build_id_format(&target->build_id, id));
 	other_builds_describe(target->name, diag);
 	if (nr_unreadable)
-		hf_hint(diag, "%zu processes may not be read by this user; "
-			      "as root they are searched as well",
+		hf_hint(diag,
+			"%zu processes may not be read by this user; "
+			"as root they are searched as well",
 			nr_unreadable);
-	hf_hint(diag, "`hotfix check FIX -p PID` says what differs in a process");
+	hf_hint(diag,
+		"`hotfix check FIX -p PID` says what differs in a process");
 	return -ESRCH;
 }
 

@@ -18,8 +18,8 @@ static void item_print(struct output *output, const struct check_item *item)
 	output_print(output, "  ");
 	output_styled(output, item->ok ? STYLE_GOOD : STYLE_BAD, "%s",
 		      item->ok ? "ok    " : "NOT OK");
-	output_print(output, "  %s%s%.*s\n", item->what, size ? ": " : "",
-		     size, item->detail);
+	output_print(output, "  %s%s%.*s\n", item->what, size ? ": " : "", size,
+		     item->detail);
 	while (*rest) {
 		rest++;
 		size = (int)strcspn(rest, "\n");
@@ -87,9 +87,8 @@ static enum hf_exit check_finish(struct output *output, const char *patch,
 	json_t *result;
 
 	process_name_read(pid, name);
-	check_print(output, patch,
-		    pid ? process_label(pid, name, label) : file, report, error,
-		    diag);
+	check_print(output, patch, pid ? process_label(pid, name, label) : file,
+		    report, error, diag);
 	if (!output->json)
 		return status;
 	result = json_object();
@@ -100,9 +99,9 @@ static enum hf_exit check_finish(struct output *output, const char *patch,
 		json_put(result, "file", json_text(file));
 	}
 	json_put(result, "outcome",
-		 json_text(status == HF_EXIT_DONE ? "would-apply" :
-			   error ? outcome_name(OUTCOME_NOTHING, error) :
-				   "refused"));
+		 json_text(status == HF_EXIT_DONE ? "would-apply"
+			   : error ? outcome_name(OUTCOME_NOTHING, error)
+				   : "refused"));
 	json_put(result, "exit", json_integer(status));
 	if (error)
 		json_put(result, "error", json_error(diag));
@@ -153,10 +152,9 @@ static enum hf_exit check_all(struct output *output,
 	if (!line->pids.nr)
 		return check_file(output, patch, line->arguments[1], report);
 	for (size_t i = 0; i < line->pids.nr; i++)
-		exit_tally_add(&tally,
-			       check_process(output, patch,
-					     line->pids.entries[i],
-					     &line->operation, report));
+		exit_tally_add(&tally, check_process(output, patch,
+						     line->pids.entries[i],
+						     &line->operation, report));
 	return exit_tally_result(&tally);
 }
 

@@ -31,7 +31,8 @@ static bool worth_recovering(pid_t pid)
 		return true;
 	for (size_t i = 0; i < survey.target.controls.nr; i++)
 		if (survey.target.controls.entries[i].damaged ||
-		    survey.target.controls.entries[i].block.state == CONTROL_RETIRED)
+		    survey.target.controls.entries[i].block.state ==
+			    CONTROL_RETIRED)
 			return true;
 	return false;
 }

@@ -57,8 +57,9 @@ static int name_from_file(const char *path, char *ret_name,
 
 	r = patch_file_open(path, &patch, diag);
 	if (r) {
-		hf_hint(diag, "the name of the patch is enough: `hotfix status` "
-			      "lists those that are active");
+		hf_hint(diag,
+			"the name of the patch is enough: `hotfix status` "
+			"lists those that are active");
 		return r;
 	}
 	snprintf(ret_name, MANIFEST_NAME_MAX + 1, "%s", patch->manifest->name);
@@ -82,7 +83,8 @@ static bool carries(pid_t pid, const char *name)
 	if (survey_read(pid, &survey, NULL))
 		return false;
 	for (size_t i = 0; i < survey.target.controls.nr; i++) {
-		const struct control *control = &survey.target.controls.entries[i];
+		const struct control *control =
+			&survey.target.controls.entries[i];
 
 		if (!control->damaged && !strcmp(control->block.name, name) &&
 		    control->block.state != CONTROL_RETIRED)
@@ -96,8 +98,9 @@ static int nobody_carries(const char *name, size_t nr_unreadable,
 {
 	hf_error(diag, -ENOENT, "no-process", "no process carries %s", name);
 	if (nr_unreadable)
-		hf_hint(diag, "%zu processes may not be read by this user; "
-			      "as root they are searched as well",
+		hf_hint(diag,
+			"%zu processes may not be read by this user; "
+			"as root they are searched as well",
 			nr_unreadable);
 	hf_hint(diag, "`hotfix status` lists the patches that are active");
 	return -ENOENT;

@@ -351,10 +351,11 @@ static void patch_show(struct show *show)
 	for (size_t i = 0; i < manifest->nr_functions; i++)
 		function_show(show, &manifest->functions[i]);
 	if (!show->old)
-		output_print(show->output,
-			     "\nOnly the new code is in the patch file; the old "
-			     "one is shown beside it with\n--target BIN or "
-			     "-p PID.\n");
+		output_print(
+			show->output,
+			"\nOnly the new code is in the patch file; the old "
+			"one is shown beside it with\n--target BIN or "
+			"-p PID.\n");
 }
 
 static int old_open(struct show *show, const struct command_line *line,
@@ -383,8 +384,8 @@ static enum hf_exit show_run(const struct command_line *line,
 	show.patch = patch;
 	r = old_open(&show, line, &diag);
 	if (r)
-		show.status = output_failure(output, &diag,
-					     diag_exit_status(r));
+		show.status =
+			output_failure(output, &diag, diag_exit_status(r));
 	else
 		patch_show(&show);
 	if (show.old)

@@ -60,17 +60,18 @@ static const char *reality_name(enum site_reality reality)
 
 static void reality_describe(const struct survey *survey,
 			     const struct control *control,
-			     const struct control_site *site,
-			     char *ret_text, size_t size)
+			     const struct control_site *site, char *ret_text,
+			     size_t size)
 {
 	const struct control *owner;
 
-	switch (site_inspect(survey->target.process, &survey->target.controls, control,
-			     site)) {
+	switch (site_inspect(survey->target.process, &survey->target.controls,
+			     control, site)) {
 	case SITE_PRISTINE:
 		snprintf(ret_text, size, "%s",
-			 control->block.state == CONTROL_ACTIVE ?
-				 "the old code runs" : "old code");
+			 control->block.state == CONTROL_ACTIVE
+				 ? "the old code runs"
+				 : "old code");
 		return;
 	case SITE_LEADS_HERE:
 		snprintf(ret_text, size, "leads here");
@@ -151,7 +152,8 @@ static void control_row(struct table_row *row, const struct survey *survey,
 	char text[128];
 
 	table_cell_set(row, COLUMN_PID, "%d", (int)survey->target.process->pid);
-	table_cell_set(row, COLUMN_PROCESS, "%s", survey->target.process->command);
+	table_cell_set(row, COLUMN_PROCESS, "%s",
+		       survey->target.process->command);
 	table_cell_set(row, COLUMN_PATCH, "%s", patch_name(control));
 	table_cell_set(row, COLUMN_STATE, "%s", state_name(control));
 	since_format(control, false, text, sizeof(text));
@@ -191,8 +193,8 @@ static json_t *site_json(const struct survey *survey,
 	enum site_reality reality;
 	const struct control *owner;
 
-	reality = site_inspect(survey->target.process, &survey->target.controls, control,
-			       site);
+	reality = site_inspect(survey->target.process, &survey->target.controls,
+			       control, site);
 	json_put(function, "name", json_text(site->name));
 	json_put(function, "from", json_address(site->function));
 	json_put(function, "to", json_address(site->replacement));
@@ -229,8 +231,10 @@ static void block_json(json_t *patch, const struct control *control)
 	json_put(patch, "since", json_text(*text ? text : NULL));
 	hex_encode(block->digest, SHA256_SIZE, text);
 	json_put(patch, "digest", json_text(text));
-	json_put(patch, "reason", json_text(manifest ? manifest->reason : NULL));
-	json_put(patch, "ticket", json_text(manifest ? manifest->ticket : NULL));
+	json_put(patch, "reason",
+		 json_text(manifest ? manifest->reason : NULL));
+	json_put(patch, "ticket",
+		 json_text(manifest ? manifest->ticket : NULL));
 	json_put(patch, "mode",
 		 json_text(switch_mode_name((enum switch_mode)block->mode)));
 	json_put(patch, "image", json_address(block->base));
@@ -263,14 +267,17 @@ static json_t *survey_json(const struct survey *survey)
 	json_t *process = json_object(), *patches = json_array();
 
 	json_put(process, "pid", json_integer(survey->target.process->pid));
-	json_put(process, "process", json_text(survey->target.process->command));
-	json_put(process, "executable", json_text(survey->target.process->executable));
+	json_put(process, "process",
+		 json_text(survey->target.process->command));
+	json_put(process, "executable",
+		 json_text(survey->target.process->executable));
 	json_put(process, "interrupted",
 		 json_boolean(survey_is_interrupted(survey)));
 	json_put(process, "busy", json_boolean(survey->busy));
 	for (size_t i = 0; i < survey->target.controls.nr; i++)
 		json_add(patches,
-			 control_json(survey, &survey->target.controls.entries[i]));
+			 control_json(survey,
+				      &survey->target.controls.entries[i]));
 	json_put(process, "patches", patches);
 	return process;
 }
@@ -289,7 +296,8 @@ static void interrupted_explain(struct status *status,
 		if (control_is_transient(&survey->target.controls.entries[i]))
 			hf_detail(&diag, "%s is %s",
 				  survey->target.controls.entries[i].block.name,
-				  state_name(&survey->target.controls.entries[i]));
+				  state_name(
+					  &survey->target.controls.entries[i]));
 	if (survey->stub)
 		hf_detail(&diag, "the entry point holds hotfix's stub");
 	hf_hint(&diag, "hotfix recover -p %d", (int)pid);
@@ -374,18 +382,23 @@ static void process_status(struct status *status, pid_t pid, bool asked_for)
 /* An interrupted process is what the operator must hear of before all else. */
 static enum hf_exit status_result(const struct exit_tally *tally)
 {
-	return tally->counts[HF_EXIT_INTERRUPTED] ? HF_EXIT_INTERRUPTED :
-						    exit_tally_result(tally);
+	return tally->counts[HF_EXIT_INTERRUPTED] ? HF_EXIT_INTERRUPTED
+						  : exit_tally_result(tally);
 }
 
-static void status_print(struct status *status, bool everywhere)
+static void status_print(struct status *status, bool everywhere,
+			 size_t nr_unreadable)
 {
 	struct output *output = status->output;
 
-	if (!status->nr_patches && status->tally.counts[HF_EXIT_DONE])
+	if (!status->nr_patches && nr_unreadable && everywhere)
+		output_print(output, "none of the processes that may be read "
+				     "carries a patch\n");
+	else if (!status->nr_patches && status->tally.counts[HF_EXIT_DONE])
 		output_print(output, "no patch in %s\n",
-			     status->tally.counts[HF_EXIT_DONE] == 1 ?
-				     "this process" : "these processes");
+			     status->tally.counts[HF_EXIT_DONE] == 1
+				     ? "this process"
+				     : "these processes");
 	else if (!status->nr_patches && everywhere &&
 		 !status_result(&status->tally))
 		output_print(output, "no process carries a patch\n");
@@ -437,7 +450,7 @@ static enum hf_exit status_processes(struct status *status,
 		json_array_of(status->output->root, status->output->list);
 	for (size_t i = 0; i < pids->nr; i++)
 		process_status(status, pids->entries[i], !everywhere);
-	status_print(status, everywhere);
+	status_print(status, everywhere, host.nr_unreadable);
 	if (everywhere)
 		output_unreadable(status->output, host.nr_unreadable);
 	return status_result(&status->tally);

@@ -27,7 +27,8 @@ struct option_spec {
 };
 
 static const struct option_spec specs[] = {
-	{ OPTION_PID, 'p', "pid", "PID", "this process; may be repeated, or 1,2,3" },
+	{ OPTION_PID, 'p', "pid", "PID",
+	  "this process; may be repeated, or 1,2,3" },
 	{ OPTION_ALL, 0, "all", NULL, "every process that it concerns" },
 	{ OPTION_EVERYTHING, 0, "everything", NULL,
 	  "all patches of the process, in one switch" },
@@ -69,8 +70,8 @@ static void tables_fill(unsigned int options, struct getopt_tables *tables)
 			continue;
 		*next++ = (struct option){
 			.name = specs[i].name,
-			.has_arg = specs[i].argument ? required_argument :
-						       no_argument,
+			.has_arg = specs[i].argument ? required_argument
+						     : no_argument,
 			.val = OPTION_VALUE + (int)i,
 		};
 		if (!specs[i].letter)
@@ -131,7 +132,8 @@ static int mode_parse(const char *text, enum switch_mode *ret_mode,
 	else
 		return hf_error(diag, -EINVAL, "usage",
 				"--mode: \"%s\" is neither \"quiescent\" nor "
-				"\"entry\"", text);
+				"\"entry\"",
+				text);
 	return 0;
 }
 
@@ -311,9 +313,10 @@ static void option_help(const struct option_spec *spec, FILE *file)
 	char left[40];
 	int width = 26;
 
-	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", spec->letter ? '-' : ' ',
-		 spec->letter ? spec->letter : ' ', spec->letter ? ',' : ' ',
-		 spec->name, spec->argument ? "=" : "",
+	snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
+		 spec->letter ? '-' : ' ', spec->letter ? spec->letter : ' ',
+		 spec->letter ? ',' : ' ', spec->name,
+		 spec->argument ? "=" : "",
 		 spec->argument ? spec->argument : "");
 	fprintf(file, "  %-*s", width - 2, left);
 	for (const char *line = spec->help; line;) {
@@ -329,8 +332,9 @@ static void option_help(const struct option_spec *spec, FILE *file)
 void command_help(const struct command *command, FILE *file)
 {
 	for (size_t i = 0; command->synopsis[i]; i++)
-		fprintf(file, "%s hotfix %s %s\n", i ? "      " : "usage:",
-			command->name, command->synopsis[i]);
+		fprintf(file, "%s hotfix %s %s\n",
+			i ? "      " : "usage:", command->name,
+			command->synopsis[i]);
 	fprintf(file, "\n%s\nOptions:\n", command->description);
 	for (size_t i = 0; i < ARRAY_SIZE(specs); i++)
 		if (specs[i].option & (command->options | OPTIONS_ALWAYS))

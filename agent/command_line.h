@@ -32,8 +32,8 @@ struct command_line {
 	bool help, json, all, everything;
 	struct pids pids;
 	struct operation_options operation;
-	const char *target;	/* --target, or NULL */
-	char **arguments;	/* borrowed from argv */
+	const char *target; /* --target, or NULL */
+	char **arguments;   /* borrowed from argv */
 	size_t nr_arguments;
 };
 

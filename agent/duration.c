@@ -18,9 +18,10 @@ static const struct {
 	const char *name;
 	uint64_t ns;
 } units[] = {
-	{ "", NS_PER_S },     { "ns", 1 },	  { "us", 1000 },
-	{ "µs", 1000 },	      { "ms", 1000000 },  { "s", NS_PER_S },
-	{ "m", 60 * NS_PER_S }, { "min", 60 * NS_PER_S },
+	{ "", NS_PER_S },	  { "ns", 1 },
+	{ "us", 1000 },		  { "µs", 1000 },
+	{ "ms", 1000000 },	  { "s", NS_PER_S },
+	{ "m", 60 * NS_PER_S },	  { "min", 60 * NS_PER_S },
 	{ "h", 3600 * NS_PER_S },
 };
 
@@ -104,9 +105,8 @@ const char *duration_format(uint64_t ns, bool utf8,
 			    char text[DURATION_TEXT_SIZE])
 {
 	if (ns < 999500)
-		snprintf(text, DURATION_TEXT_SIZE, "%.*f %s",
-			 ns < 9950 ? 1 : 0, (double)ns / 1e3,
-			 utf8 ? "µs" : "us");
+		snprintf(text, DURATION_TEXT_SIZE, "%.*f %s", ns < 9950 ? 1 : 0,
+			 (double)ns / 1e3, utf8 ? "µs" : "us");
 	else if (ns < 999500000)
 		number_format((double)ns / 1e6, "ms", text);
 	else

@@ -42,7 +42,7 @@ static size_t line_fill(struct insn_decoder *decoder, const uint8_t *code,
 		taken = 1;
 		snprintf(line->text, sizeof(line->text), ".byte 0x%02x", *code);
 	} else if (!insn_decode(decoder, code, size, address, &insn) &&
-		 insn.pc_relative)
+		   insn.pc_relative)
 		line->refers_to = insn.pc_relative_address;
 	line->address = address;
 	line->size = (uint8_t)taken;
@@ -154,8 +154,8 @@ static void text_shorten(char *text, size_t width)
 
 /* Room for the left column: what it needs, at most what leaves the same to the
  * right one, unless that needs less. @width: of the terminal, 0: any. */
-static size_t left_width(const struct listing *left, const struct listing *right,
-			 size_t width)
+static size_t left_width(const struct listing *left,
+			 const struct listing *right, size_t width)
 {
 	size_t needs = listing_width(left), other = listing_width(right);
 	size_t room = width > 10 ? width - 7 : 0;

@@ -22,7 +22,8 @@ static void help_print(FILE *file)
 {
 	fputs("usage: hotfix COMMAND [options] [arguments]\n\n"
 	      "Replace functions of running processes, and take it back.\n\n"
-	      "Commands:\n", file);
+	      "Commands:\n",
+	      file);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(file, "  %-9s %s\n", commands[i]->name,
 			commands[i]->summary);
@@ -31,7 +32,8 @@ static void help_print(FILE *file)
 	      "Example:\n"
 	      "  hotfix apply fix-charge.hotfix.so -p 4711\n"
 	      "  hotfix status\n"
-	      "  hotfix revert fix-charge -p 4711\n", file);
+	      "  hotfix revert fix-charge -p 4711\n",
+	      file);
 }
 
 static const struct command *command_find(const char *name)
@@ -64,8 +66,9 @@ static enum hf_exit command_run(const struct command *command, int argc,
 		    command_line_wants_json(argc, argv));
 	r = command_line_parse(command, argc, argv, &line, &diag);
 	if (r) {
-		status = output_failure(&output, &diag, r == -EINVAL ?
-						HF_EXIT_USAGE : HF_EXIT_FAILED);
+		status = output_failure(&output, &diag,
+					r == -EINVAL ? HF_EXIT_USAGE
+						     : HF_EXIT_FAILED);
 		return output_close(&output, status);
 	}
 	if (line.help) {
@@ -87,15 +90,16 @@ static enum hf_exit usage_refuse(int argc, char **argv)
 	struct hf_diag diag = { 0 };
 	struct output output;
 
-	output_open(&output, "", "results", command_line_wants_json(argc, argv));
+	output_open(&output, "", "results",
+		    command_line_wants_json(argc, argv));
 	if (!word)
 		hf_error(&diag, -EINVAL, "usage", "no command is named");
 	else
 		hf_error(&diag, -EINVAL, "usage",
 			 "\"%s\" is no command of hotfix", word);
 	hf_hint(&diag, "hotfix --help lists them");
-	return output_close(&output, output_failure(&output, &diag,
-						    HF_EXIT_USAGE));
+	return output_close(&output,
+			    output_failure(&output, &diag, HF_EXIT_USAGE));
 }
 
 int main(int argc, char **argv)

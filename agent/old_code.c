@@ -95,8 +95,8 @@ int old_code_open_process(pid_t pid, const struct patch_file *patch,
 }
 
 int old_code_read(const struct old_code *code,
-		  const struct manifest_function *function,
-		  uint8_t **ret_bytes, struct hf_diag *diag)
+		  const struct manifest_function *function, uint8_t **ret_bytes,
+		  struct hf_diag *diag)
 {
 	owned(free_p) uint8_t *bytes = NULL;
 	struct site_plan plan;

@@ -31,7 +31,7 @@ int old_code_open_process(pid_t pid, const struct patch_file *patch,
  * Return: 0; as verify_function().
  */
 int old_code_read(const struct old_code *code,
-		  const struct manifest_function *function,
-		  uint8_t **ret_bytes, struct hf_diag *diag);
+		  const struct manifest_function *function, uint8_t **ret_bytes,
+		  struct hf_diag *diag);
 
 void old_code_close(struct old_code *code);

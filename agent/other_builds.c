@@ -56,9 +56,9 @@ static bool modules_describe(const struct process *process,
 			continue;
 		hf_detail(diag, "pid %d (%s) runs another build of it: %s",
 			  (int)process->pid, process->command,
-			  module->build_id.size ?
-				  build_id_format(&module->build_id, id) :
-				  "one without a build-id");
+			  module->build_id.size
+				  ? build_id_format(&module->build_id, id)
+				  : "one without a build-id");
 		return true;
 	}
 	return false;

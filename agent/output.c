@@ -75,7 +75,8 @@ static int report_finish(struct output *output, struct hf_diag *diag)
 {
 	if (output->json) {
 		if (!output->root || json_incomplete)
-			return hf_fail(diag, -ENOMEM, "cannot write the report");
+			return hf_fail(diag, -ENOMEM,
+				       "cannot write the report");
 		json_dumpf(output->root, output->out,
 			   JSON_COMPACT | JSON_REAL_PRECISION(12));
 		fputc('\n', output->out);
@@ -270,9 +271,11 @@ void output_unreadable(struct output *output, size_t nr)
 		json_put(output->root, "unreadable",
 			 json_integer((json_int_t)nr));
 	else if (nr)
-		output_warning(output, "%zu process%s may not be read by this "
-			       "user and %s not searched", nr,
-			       nr == 1 ? "" : "es", nr == 1 ? "was" : "were");
+		output_warning(output,
+			       "%zu process%s may not be read by this "
+			       "user and %s not searched",
+			       nr, nr == 1 ? "" : "es",
+			       nr == 1 ? "was" : "were");
 }
 
 enum hf_exit output_failure(struct output *output, const struct hf_diag *diag,

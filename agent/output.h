@@ -20,7 +20,7 @@
 
 struct output {
 	const char *command; /* "apply" */
-	const char *list; /* the JSON member with one entry per process */
+	const char *list;    /* the JSON member with one entry per process */
 	bool json;
 	bool color, error_color;
 	bool progress; /* stderr is a terminal and somebody looks at it */
@@ -28,7 +28,7 @@ struct output {
 	unsigned int width; /* of the terminal; 0: stdout is none */
 	FILE *out, *err;
 	int write_error; /* errno of the first write that failed, 0: none */
-	json_t *root; /* with json only, NULL otherwise */
+	json_t *root;	 /* with json only, NULL otherwise */
 };
 
 enum output_style { STYLE_NONE, STYLE_GOOD, STYLE_BAD, STYLE_WARN, STYLE_DIM };
@@ -76,7 +76,7 @@ const char *text_clean(const char *text, char *ret_text, size_t size);
  */
 void json_put(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
-json_t *json_text(const char *text); /* NULL text: null */
+json_t *json_text(const char *text);   /* NULL text: null */
 json_t *json_address(hf_addr address); /* "0x..." */
 json_t *json_us(uint64_t ns);
 json_t *json_ms(uint64_t ns);

@@ -32,8 +32,8 @@ const char *outcome_name(enum operation_outcome outcome, int error)
 	case HF_EXIT_INTERRUPTED:
 		return "interrupted";
 	case HF_EXIT_DONE:
-		return (size_t)outcome < ARRAY_SIZE(names) ? names[outcome] :
-							     "failed";
+		return (size_t)outcome < ARRAY_SIZE(names) ? names[outcome]
+							   : "failed";
 	default:
 		return "failed";
 	}
@@ -94,7 +94,8 @@ static void headline_print(struct output *output,
 	text_clean(report->command, name, sizeof(name));
 	if (report->nr_threads)
 		snprintf(threads, sizeof(threads), ", %zu thread%s",
-			 report->nr_threads, report->nr_threads == 1 ? "" : "s");
+			 report->nr_threads,
+			 report->nr_threads == 1 ? "" : "s");
 	switch (report->outcome) {
 	case OUTCOME_APPLIED:
 		output_styled(output, STYLE_GOOD, "applied");
@@ -201,8 +202,8 @@ void report_print(struct output *output, const struct operation_report *report,
 		output_flush(output);
 		return;
 	}
-	output_error(output,
-		     process_label(report->pid, report->command, label), diag);
+	output_error(output, process_label(report->pid, report->command, label),
+		     diag);
 	if (!output->json)
 		notes_print(output, report->notes);
 }
@@ -265,7 +266,8 @@ json_t *report_json(const struct operation_report *report, int error,
 		json_put(result, "error", json_error(diag));
 	json_put(result, "patch", json_text(report->patch));
 	json_put(result, "mode", json_text(switch_mode_name(report->mode)));
-	json_put(result, "threads", json_integer((json_int_t)report->nr_threads));
+	json_put(result, "threads",
+		 json_integer((json_int_t)report->nr_threads));
 	json_put(result, "pause_us", json_us(report->pause_ns));
 	json_put(result, "longest_stop_us", json_us(report->longest_stop_ns));
 	json_put(result, "wait_ms", json_ms(report->wait_ns));

@@ -21,7 +21,8 @@
 #define STAT_SIZE_MAX 4096
 #define PF_KTHREAD 0x00200000ul
 
-static const char *const mapping_names[] = { "/memfd:hotfix:", "[anon:hotfix:" };
+static const char *const mapping_names[] = { "/memfd:hotfix:",
+					     "[anon:hotfix:" };
 
 bool control_is_transient(const struct control *control)
 {
@@ -132,8 +133,8 @@ static int host_look(struct host *host, pid_t pid, struct hf_diag *diag)
 	if (r == -EACCES || r == -EPERM)
 		host->nr_unreadable++;
 	if (r)
-		return r == -ENOMEM ? hf_fail(diag, r, "cannot read %s", path) :
-				      0;
+		return r == -ENOMEM ? hf_fail(diag, r, "cannot read %s", path)
+				    : 0;
 	carries = maps.size && (maps_name_ours(&maps) || process_has_stub(pid));
 	buffer_release(&maps);
 	return carries ? pids_add(&host->carriers, pid, diag) : 0;
@@ -150,7 +151,8 @@ static int host_walk(struct host *host, DIR *proc, struct hf_diag *diag)
 		entry = readdir(proc);
 		if (!entry)
 			return errno ? hf_fail(diag, -errno,
-					       "cannot list the processes") : 0;
+					       "cannot list the processes")
+				     : 0;
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		pid = atoi(entry->d_name);

@@ -95,8 +95,8 @@ test_interrupted_is_told_and_recovered()
 		json_is processes.0.interrupted true
 		[ ! -s "$TMP/stderr" ]
 		hotfix_exit 6 apply "$FIX" -p $PID
-		hotfix recover --all --json
-		grep -q "\"pid\":$PID,.*\"outcome\":\"recovered\"" "$TMP/stdout"
+		hotfix recover -p $PID --json
+		json_is results.0.outcome recovered
 		hotfix status -p $PID
 		hotfix_exit 0 recover -p $PID
 		stdout_says 'nothing to recover'
