@@ -248,22 +248,25 @@ static const char *tls_model(const struct target *target)
 /*
  * What makes a patch of it, stronger than the target's flags. -mstackrealign:
  * callers in the same file may know that the original needs no aligned stack
- * (gcc's -fipa-stack-alignment), and not provide one.
+ * (gcc's -fipa-stack-alignment), and not provide one. -fno-ipa-icf: replacements
+ * with equal bodies stay functions of their own.
  */
 static int add_our_flags(const struct build *build, struct strings *command)
 {
 	static const char *const words[] = {
 		"-fPIC",	   "-g",	    "-fvisibility=hidden",
 		"-fno-lto",	   "-fno-common",   "-mstackrealign",
-		"-mtls-dialect=gnu",
 	};
+	static const char *const gcc_words[] = { "-mtls-dialect=gnu",
+						 "-fno-ipa-icf" };
+	bool is_clang = strstr(build->compiler.items[0], "clang");
 	owned(free_p) char *include = include_directory();
 	int r = include ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words) && !r; i++)
-		if (strcmp(words[i], "-mtls-dialect=gnu") ||
-		    !strstr(build->compiler.items[0], "clang"))
-			r = strings_add(command, words[i]);
+		r = strings_add(command, words[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(gcc_words) && !r && !is_clang; i++)
+		r = strings_add(command, gcc_words[i]);
 	if (!r)
 		r = strings_add(command, tls_model(build->target));
 	return r ?: strings_addf(command, "-I%s", include);
@@ -310,15 +313,15 @@ static int compile_command(const struct build *build, const char *source,
 			    strings_add(command, source);
 }
 
+/* Those of the first source, as it was compiled last. */
 static int remember_flags(struct build *build, const struct strings *command)
 {
 	struct strings flags = *command;
 
-	if (build->manifest->flags)
-		return 0;
 	/* Without the compiler in front and -c -o OUT IN behind. */
 	flags.items += build->compiler.nr;
 	flags.nr -= build->compiler.nr + 4;
+	free(build->manifest->flags);
 	build->manifest->flags = strings_join(&flags);
 	return build->manifest->flags ? 0 : -ENOMEM;
 }
@@ -340,7 +343,7 @@ static int compile_once(struct build *build, size_t index,
 		r = command_run(&command, diag);
 	if (!r)
 		r = object_open(source, path, &build->objects[index], diag);
-	if (!r && remember_flags(build, &command))
+	if (!r && !index && remember_flags(build, &command))
 		r = hf_fail(diag, -ENOMEM, "cannot compile %s", source);
 	strings_release(&command);
 	return r;

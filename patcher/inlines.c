@@ -104,8 +104,9 @@ static int add_copy(struct wanted *wanted, Dwarf_Die *inlined,
 			    base_name(file) ?: "?", line);
 }
 
+/* @inside: the function whose inlined copy @die stands in, or NULL. */
 static int check_inlined(struct search *search, Dwarf_Die *die,
-			 Dwarf_Die *caller)
+			 Dwarf_Die *caller, const struct wanted **inside)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Die origin;
@@ -118,6 +119,10 @@ static int check_inlined(struct search *search, Dwarf_Die *die,
 
 		if (!is_instance_of(wanted, &origin))
 			continue;
+		/* Inlined in parts: one copy, not one for each part. */
+		if (wanted == *inside)
+			return 0;
+		*inside = wanted;
 		if (!is_replaced(search->build, caller))
 			return add_copy(wanted, die, caller);
 		wanted->nr_harmless++;
@@ -127,8 +132,9 @@ static int check_inlined(struct search *search, Dwarf_Die *die,
 
 /* @caller: the function with code that @parent is in. */
 static int search_children(struct search *search, Dwarf_Die *parent,
-			   Dwarf_Die *caller)
+			   Dwarf_Die *caller, const struct wanted *inside)
 {
+	const struct wanted *here;
 	Dwarf_Die die;
 	int r = 0;
 
@@ -137,14 +143,15 @@ static int search_children(struct search *search, Dwarf_Die *parent,
 	do {
 		switch (dwarf_tag(&die)) {
 		case DW_TAG_subprogram:
-			r = search_children(search, &die, &die);
+			r = search_children(search, &die, &die, NULL);
 			break;
 		case DW_TAG_inlined_subroutine:
-			r = check_inlined(search, &die, caller) ?:
-				    search_children(search, &die, caller);
+			here = inside;
+			r = check_inlined(search, &die, caller, &here) ?:
+				    search_children(search, &die, caller, here);
 			break;
 		case DW_TAG_lexical_block:
-			r = search_children(search, &die, caller);
+			r = search_children(search, &die, caller, inside);
 			break;
 		}
 	} while (!r && !dwarf_siblingof(&die, &die));
@@ -161,7 +168,7 @@ static int search_units(struct search *search)
 	while (!r && dwarf &&
 	       !dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &die, NULL))
 		if (dwarf_tag(&die) == DW_TAG_compile_unit)
-			r = search_children(search, &die, &die);
+			r = search_children(search, &die, &die, NULL);
 	return r;
 }
 

@@ -267,10 +267,8 @@ static int check_not_twice(const struct build *build,
 		if (strcmp(other->new, new))
 			continue;
 		hf_refuse(diag, "replaced-twice",
-			  "%s() of %s and of %s replaces two functions, %s() "
-			  "and %s()",
-			  new, other->object->source, object->source,
-			  other->old->name, symbol->name);
+			  "%s() of %s replaces two functions, %s() and %s()",
+			  new, object->source, other->old->name, symbol->name);
 		hf_hint(diag, "write one replacement for each, with a name of "
 			      "its own");
 		return -ECANCELED;

@@ -79,11 +79,13 @@ static int collect(const struct build *build, const char *variable,
 
 	for (size_t i = 0; i < build->symbols.nr && !r; i++) {
 		const struct symbol *symbol = &build->symbols.entries[i];
+		const char *path = symbol_source(&build->symbols, symbol);
 
-		if (static_local_is(symbol->name, variable) &&
-		    (!vaddr || symbol->vaddr == vaddr) &&
-		    source_matches(symbol_source(&build->symbols, symbol),
-				   vaddr ? "" : source))
+		if (!static_local_is(symbol->name, variable))
+			continue;
+		/* Where no source is known, the function's was right. */
+		if (vaddr ? symbol->vaddr == vaddr :
+			    !path || source_matches(path, source))
 			r = add_match(matches, symbol);
 	}
 	return r;

@@ -193,28 +193,46 @@ static bool has_match_at(const struct symbol_matches *matches,
 	return false;
 }
 
-int symbols_find(const struct symbols *symbols, const char *name,
-		 const char *source, struct symbol_matches *ret_matches)
+static int find_pass(const struct symbols *symbols, const char *name,
+		     bool (*fits)(const char *, const char *),
+		     const char *source, struct symbol_matches *matches)
 {
-	struct symbol_matches matches = { 0 };
-
 	for (size_t i = 0; i < symbols->nr; i++) {
 		const struct symbol *symbol = &symbols->entries[i];
 		const struct symbol **match;
 
 		if (strcmp(symbol->name, name) ||
-		    !source_matches(symbol_source(symbols, symbol), source) ||
-		    has_match_at(&matches, symbol))
+		    !fits(symbol_source(symbols, symbol), source) ||
+		    has_match_at(matches, symbol))
 			continue;
-		match = array_append(matches.entries, matches.nr);
-		if (!match) {
-			symbol_matches_release(&matches);
+		match = array_append(matches->entries, matches->nr);
+		if (!match)
 			return -ENOMEM;
-		}
 		*match = symbol;
 	}
-	*ret_matches = matches;
 	return 0;
+}
+
+static bool is_unknown(const char *path, const char *source)
+{
+	(void)source;
+	return !path;
+}
+
+int symbols_find(const struct symbols *symbols, const char *name,
+		 const char *source, struct symbol_matches *ret_matches)
+{
+	struct symbol_matches matches = { 0 };
+	int r = find_pass(symbols, name, source_matches, source, &matches);
+
+	/* Without DWARF nothing says where a global one is from. */
+	if (!r && !matches.nr && !debuginfo_dwarf(symbols->debuginfo))
+		r = find_pass(symbols, name, is_unknown, source, &matches);
+	if (r)
+		symbol_matches_release(&matches);
+	else
+		*ret_matches = matches;
+	return r;
 }
 
 /* Index of the first code symbol above @vaddr. */

@@ -1,10 +1,21 @@
 #include "types.h"
 
 #include <dwarf.h>
+#include <stdarg.h>
 #include <string.h>
 
 /* Structures in structures are compared; deeper than this, by name. */
 #define DEPTH_MAX 4
+
+struct comparison {
+	unsigned int depth;
+	struct type_difference *difference;
+};
+
+static struct comparison deeper(const struct comparison *in)
+{
+	return (struct comparison){ in->depth + 1, in->difference };
+}
 
 bool type_of(Dwarf_Die *die, Dwarf_Die *ret_type)
 {
@@ -59,7 +70,24 @@ static bool is_declaration(Dwarf_Die *type)
 	       !dwarf_formflag(&attribute, &declaration) && declaration;
 }
 
-static bool equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth);
+static bool equal(Dwarf_Die *a, Dwarf_Die *b, const struct comparison *in);
+
+/* The innermost difference is found first, and is the one to tell. */
+static bool differ(const struct comparison *in, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static bool differ(const struct comparison *in, const char *format, ...)
+{
+	struct type_difference *difference = in->difference;
+	va_list arguments;
+
+	if (!*difference->text) {
+		va_start(arguments, format);
+		vsnprintf(difference->text, sizeof(difference->text), format,
+			  arguments);
+		va_end(arguments);
+	}
+	return false;
+}
 
 /* The child with @tag at or behind @die; false at the end. */
 static bool skip_to(Dwarf_Die *die, int tag)
@@ -80,39 +108,62 @@ static bool next_child(Dwarf_Die *child, int tag)
 	return !dwarf_siblingof(child, child) && skip_to(child, tag);
 }
 
-static bool child_types_equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth)
+static bool child_types_equal(Dwarf_Die *a, Dwarf_Die *b,
+			      const struct comparison *in)
 {
 	Dwarf_Die left, right;
 	bool has_left = type_of(a, &left), has_right = type_of(b, &right);
 
 	if (!has_left || !has_right)
 		return has_left == has_right;
-	return equal(&left, &right, depth);
+	return equal(&left, &right, in);
 }
 
-static bool members_equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth)
+/* Name, place and type of one member. */
+static bool member_equal(Dwarf_Die *parent, Dwarf_Die *a, Dwarf_Die *b,
+			 const struct comparison *in)
+{
+	static const unsigned int places[] = { DW_AT_data_member_location,
+					       DW_AT_data_bit_offset,
+					       DW_AT_bit_size };
+	const struct comparison inner = deeper(in);
+	const char *structure = dwarf_diename(parent) ?: "{...}";
+	const char *name = dwarf_diename(a) ?: "{...}";
+
+	if (!names_equal(a, b))
+		return differ(in, "in %s, the target has member %s where the "
+				  "replacement has %s",
+			      structure, name, dwarf_diename(b) ?: "{...}");
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+		if (number(a, places[i]) != number(b, places[i]))
+			return differ(in, "member %s of %s is not in the same "
+					  "place",
+				      name, structure);
+	return child_types_equal(a, b, &inner) ||
+	       differ(in, "member %s of %s has another type", name, structure);
+}
+
+static bool members_equal(Dwarf_Die *a, Dwarf_Die *b,
+			  const struct comparison *in)
 {
 	Dwarf_Die left, right;
 	bool more_left = first_child(a, DW_TAG_member, &left);
 	bool more_right = first_child(b, DW_TAG_member, &right);
 
 	while (more_left && more_right) {
-		if (!names_equal(&left, &right) ||
-		    number(&left, DW_AT_data_member_location) !=
-			    number(&right, DW_AT_data_member_location) ||
-		    number(&left, DW_AT_data_bit_offset) !=
-			    number(&right, DW_AT_data_bit_offset) ||
-		    number(&left, DW_AT_bit_size) !=
-			    number(&right, DW_AT_bit_size) ||
-		    !child_types_equal(&left, &right, depth + 1))
+		if (!member_equal(a, &left, &right, in))
 			return false;
 		more_left = next_child(&left, DW_TAG_member);
 		more_right = next_child(&right, DW_TAG_member);
 	}
-	return more_left == more_right;
+	return more_left == more_right ||
+	       differ(in, "%s has more members in %s",
+		      dwarf_diename(a) ?: "{...}",
+		      more_left ? "the target" : "the replacement");
 }
 
-static bool parameters_equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth)
+static bool parameters_equal(Dwarf_Die *a, Dwarf_Die *b,
+			     const struct comparison *in)
 {
 	Dwarf_Die left, right;
 	bool more_left = first_child(a, DW_TAG_formal_parameter, &left);
@@ -120,7 +171,7 @@ static bool parameters_equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth)
 	Dwarf_Die unused;
 
 	while (more_left && more_right) {
-		if (!child_types_equal(&left, &right, depth))
+		if (!child_types_equal(&left, &right, in))
 			return false;
 		more_left = next_child(&left, DW_TAG_formal_parameter);
 		more_right = next_child(&right, DW_TAG_formal_parameter);
@@ -138,39 +189,47 @@ static uint64_t array_size(Dwarf_Die *array)
 }
 
 /* An aggregate only declared may be whatever the other side defines. */
-static bool aggregates_equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth)
+static bool aggregates_equal(Dwarf_Die *a, Dwarf_Die *b,
+			     const struct comparison *in)
 {
 	if (!names_equal(a, b))
 		return false;
-	if (is_declaration(a) || is_declaration(b) || depth > DEPTH_MAX)
+	if (is_declaration(a) || is_declaration(b) || in->depth > DEPTH_MAX)
 		return true;
-	return number(a, DW_AT_byte_size) == number(b, DW_AT_byte_size) &&
-	       members_equal(a, b, depth);
+	if (!members_equal(a, b, in))
+		return false;
+	return number(a, DW_AT_byte_size) == number(b, DW_AT_byte_size) ||
+	       differ(in, "%s has %lu bytes in the target, %lu in the "
+			  "replacement",
+		      dwarf_diename(a) ?: "{...}", number(a, DW_AT_byte_size),
+		      number(b, DW_AT_byte_size));
 }
 
-/* What a pointer leads to is compared by kind and name only. */
-static bool pointees_equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth)
+/* Inside structures, what a pointer leads to is compared by name only. */
+static bool pointees_equal(Dwarf_Die *a, Dwarf_Die *b,
+			   const struct comparison *in)
 {
+	const struct comparison inner = deeper(in);
 	Dwarf_Die left, right;
 	bool has_left = type_of(a, &left) && strip(&left);
 	bool has_right = type_of(b, &right) && strip(&right);
 
-	/* void * takes any pointer. */
 	if (!has_left || !has_right)
 		return has_left == has_right;
 	switch (dwarf_tag(&left)) {
 	case DW_TAG_structure_type:
 	case DW_TAG_union_type:
-		if (depth)
+		if (in->depth)
 			return dwarf_tag(&left) == dwarf_tag(&right) &&
 			       names_equal(&left, &right);
 		break;
 	}
-	return depth > DEPTH_MAX || equal(&left, &right, depth + 1);
+	return in->depth > DEPTH_MAX || equal(&left, &right, &inner);
 }
 
-static bool equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth)
+static bool equal(Dwarf_Die *a, Dwarf_Die *b, const struct comparison *in)
 {
+	const struct comparison inner = deeper(in);
 	Dwarf_Die left = *a, right = *b;
 	bool has_left = strip(&left), has_right = strip(&right);
 
@@ -189,30 +248,36 @@ static bool equal(Dwarf_Die *a, Dwarf_Die *b, unsigned int depth)
 		       number(&left, DW_AT_byte_size) ==
 			       number(&right, DW_AT_byte_size);
 	case DW_TAG_pointer_type:
-		return pointees_equal(&left, &right, depth);
+		return pointees_equal(&left, &right, in);
 	case DW_TAG_structure_type:
 	case DW_TAG_union_type:
-		return aggregates_equal(&left, &right, depth);
+		return aggregates_equal(&left, &right, in);
 	case DW_TAG_array_type:
 		return array_size(&left) == array_size(&right) &&
-		       child_types_equal(&left, &right, depth + 1);
+		       child_types_equal(&left, &right, &inner);
 	case DW_TAG_subroutine_type:
-		return depth > DEPTH_MAX ||
-		       (child_types_equal(&left, &right, depth + 1) &&
-			parameters_equal(&left, &right, depth + 1));
+		return in->depth > DEPTH_MAX ||
+		       (child_types_equal(&left, &right, &inner) &&
+			parameters_equal(&left, &right, &inner));
 	default:
 		return names_equal(&left, &right);
 	}
 }
 
-bool types_equal(Dwarf_Die *a, Dwarf_Die *b)
+bool types_equal(Dwarf_Die *a, Dwarf_Die *b,
+		 struct type_difference *ret_difference)
 {
-	return equal(a, b, 0);
+	*ret_difference = (struct type_difference){ 0 };
+	return equal(a, b, &(struct comparison){ 0, ret_difference });
 }
 
-bool prototypes_equal(Dwarf_Die *a, Dwarf_Die *b)
+bool prototypes_equal(Dwarf_Die *a, Dwarf_Die *b,
+		      struct type_difference *ret_difference)
 {
-	return child_types_equal(a, b, 0) && parameters_equal(a, b, 0);
+	const struct comparison in = { 0, ret_difference };
+
+	*ret_difference = (struct type_difference){ 0 };
+	return child_types_equal(a, b, &in) && parameters_equal(a, b, &in);
 }
 
 /* ---- printing ------------------------------------------------------------------ */

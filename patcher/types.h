@@ -12,8 +12,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* The first place where two structures differ, in words; "" when elsewhere. */
+struct type_difference {
+	char text[256];
+};
+
 /* Whether values of both types can stand for each other. */
-bool types_equal(Dwarf_Die *a, Dwarf_Die *b);
+bool types_equal(Dwarf_Die *a, Dwarf_Die *b,
+		 struct type_difference *ret_difference);
 
 /* The type of a variable, parameter or function's result; false: void. */
 bool type_of(Dwarf_Die *die, Dwarf_Die *ret_type);
@@ -25,4 +31,5 @@ void type_print(FILE *file, Dwarf_Die *type);
 void prototype_print(FILE *file, Dwarf_Die *function);
 
 /* Whether results and parameters of two functions are equal. */
-bool prototypes_equal(Dwarf_Die *a, Dwarf_Die *b);
+bool prototypes_equal(Dwarf_Die *a, Dwarf_Die *b,
+		      struct type_difference *ret_difference);

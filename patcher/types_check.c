@@ -46,6 +46,7 @@ static char *print_to_text(void (*print)(FILE *, Dwarf_Die *), Dwarf_Die *die)
 
 static int refuse_prototype(const struct manifest_function *function,
 			    Dwarf_Die *old, Dwarf_Die *new,
+			    const struct type_difference *difference,
 			    struct hf_diag *diag)
 {
 	owned(free_p) char *was = print_to_text(prototype_print, old);
@@ -57,6 +58,8 @@ static int refuse_prototype(const struct manifest_function *function,
 		  function->replacement);
 	hf_detail(diag, "  in the target:   %s", was ?: "?");
 	hf_detail(diag, "  the replacement: %s", is ?: "?");
+	if (*difference->text)
+		hf_detail(diag, "  (%s)", difference->text);
 	hf_hint(diag, "its callers are compiled for the old prototype: keep "
 		      "it (and the layout of its structures)");
 	return -ECANCELED;
@@ -66,20 +69,26 @@ static int check_function(struct build *build, const struct debuginfo *patch,
 			  const struct manifest_function *function,
 			  struct hf_diag *diag)
 {
+	struct type_difference difference;
 	Dwarf_Die old, new;
 	int r;
 
 	if (!find_die(build->debuginfo, function->vaddr, &old) ||
 	    !find_die(patch, function->replacement_vaddr, &new)) {
-		r = build_prove(build,
-				"%s(): types not checked, it has no debug "
-				"information",
-				function->name);
+		r = strings_addf(&build->warnings,
+				 "%s() has no debug information: its types are "
+				 "not checked",
+				 function->name) ?:
+			    build_prove(build,
+					"%s(): types not checked, it has no "
+					"debug information",
+					function->name);
 	} else {
 		to_abstract(&old);
 		to_abstract(&new);
-		if (!prototypes_equal(&old, &new))
-			return refuse_prototype(function, &old, &new, diag);
+		if (!prototypes_equal(&old, &new, &difference))
+			return refuse_prototype(function, &old, &new,
+						&difference, diag);
 		r = build_prove(build,
 				"%s(): parameter and return types equal the "
 				"original's (DWARF)",
@@ -91,7 +100,9 @@ static int check_function(struct build *build, const struct debuginfo *patch,
 /* ---- variables of the target ---------------------------------------------------- */
 
 static int refuse_variable(const struct manifest_import *import, Dwarf_Die *old,
-			   Dwarf_Die *new, struct hf_diag *diag)
+			   Dwarf_Die *new,
+			   const struct type_difference *difference,
+			   struct hf_diag *diag)
 {
 	owned(free_p) char *was = print_to_text(type_print, old);
 	owned(free_p) char *is = print_to_text(type_print, new);
@@ -101,6 +112,8 @@ static int refuse_variable(const struct manifest_import *import, Dwarf_Die *old,
 		  import->name);
 	hf_detail(diag, "  in the target:   %s", was ?: "?");
 	hf_detail(diag, "  the replacement: %s", is ?: "?");
+	if (*difference->text)
+		hf_detail(diag, "  (%s)", difference->text);
 	hf_hint(diag, "declare it as the target does; its headers do");
 	return -ECANCELED;
 }
@@ -129,6 +142,7 @@ static int check_variable(const struct build *build,
 			  const struct manifest_import *import,
 			  Dwarf_Die *declaration, struct hf_diag *diag)
 {
+	struct type_difference difference;
 	Dwarf_Die old, old_type, new_type;
 
 	if (import->kind == IMPORT_FUNCTION)
@@ -137,9 +151,10 @@ static int check_variable(const struct build *build,
 	if (import->kind != IMPORT_OBJECT || !import->in_module ||
 	    !find_die(build->debuginfo, import->vaddr, &old) ||
 	    !type_of(&old, &old_type) || !type_of(declaration, &new_type) ||
-	    is_open_array(&new_type) || types_equal(&old_type, &new_type))
+	    is_open_array(&new_type) ||
+	    types_equal(&old_type, &new_type, &difference))
 		return 0;
-	return refuse_variable(import, &old_type, &new_type, diag);
+	return refuse_variable(import, &old_type, &new_type, &difference, diag);
 }
 
 static int check_declaration(const struct build *build, Dwarf_Die *die,
