@@ -145,6 +145,8 @@ static const char *mmap_reason(int error)
 		return "the target has mapped something there meanwhile; try again";
 	case -ENOMEM:
 		return "it is at its limit of memory or of mappings (RLIMIT_AS, vm.max_map_count)";
+	case -EAGAIN:
+		return "it locks its memory (mlockall) and may not lock more (RLIMIT_MEMLOCK)";
 	case -EPERM:
 	case -EACCES:
 		return "the system forbids it to map new code (SELinux or seccomp policy)";
