@@ -157,8 +157,10 @@ int control_encode(const struct patch_file *patch, hf_addr base,
 /* Mappings that belong together: one image, or what is left of one. */
 struct extent {
 	struct range range;
+	struct range first; /* the mapping that it begins with */
 	char name[64]; /* of the patch, from the mapping's name; "" unknown */
 	bool unnamed;  /* only the control block can tell */
+	bool anonymous;
 };
 
 /* "hotfix:NAME" out of a mapping's path; NULL: it is none of ours. */
@@ -233,7 +235,9 @@ static size_t extent_at(const struct process *process,
 	const char *name;
 	size_t length = 0, nr = 1;
 
-	*extent = (struct extent){ .range = mapping->range };
+	*extent = (struct extent){ .range = mapping->range,
+				   .first = mapping->range,
+				   .anonymous = !mapping->inode };
 	name = mapping_patch_name(mapping, &length);
 	if (name) {
 		extent_set_name(extent, name, length);
@@ -261,23 +265,32 @@ static bool table_fits(const struct control_block *block, uint64_t offset,
 	       nr <= (block->control_size - offset) / size;
 }
 
-static bool block_is_sane(const struct control_block *block,
-			  const struct extent *extent)
+/* Whether what is mapped is what the block says, or, as long as nothing leads
+ * there, the beginning of it: its agent died while it mapped the rest. */
+static bool size_is_sane(const struct control_block *block,
+			 const struct extent *extent)
 {
 	uint64_t mapped = extent->range.end - extent->range.start;
 
-	if (memcmp(block->magic, CONTROL_MAGIC, sizeof(block->magic)) ||
-	    block->version != CONTROL_VERSION ||
-	    block->state < CONTROL_STAGED || block->state > CONTROL_RETIRED ||
-	    block->base != extent->range.start)
-		return false;
 	if (block->control_size % HF_PAGE_SIZE ||
 	    block->total_size % HF_PAGE_SIZE ||
 	    block->control_size < sizeof(*block) ||
 	    block->control_size > CONTROL_SIZE_MAX ||
 	    block->control_size > block->total_size ||
-	    block->total_size > mapped ||
-	    (!extent->unnamed && block->total_size != mapped))
+	    block->control_size > mapped)
+		return false;
+	if (block->total_size > mapped)
+		return block->state == CONTROL_STAGED;
+	return extent->unnamed || block->total_size == mapped;
+}
+
+static bool block_is_sane(const struct control_block *block,
+			  const struct extent *extent)
+{
+	if (memcmp(block->magic, CONTROL_MAGIC, sizeof(block->magic)) ||
+	    block->version != CONTROL_VERSION ||
+	    block->state < CONTROL_STAGED || block->state > CONTROL_RETIRED ||
+	    block->base != extent->range.start || !size_is_sane(block, extent))
 		return false;
 	if (!table_fits(block, block->sites_offset, block->nr_sites,
 			sizeof(struct control_site)) ||
@@ -363,6 +376,43 @@ static void control_release(struct control *control)
 	*control = (struct control){ 0 };
 }
 
+/* What is ours of @extent. Unnamed neighbours are, only if the block covers
+ * them and is right about everything else. */
+static struct range extent_ours(const struct extent *extent,
+				const struct control_block *block)
+{
+	hf_addr end = extent->range.start + block->total_size;
+
+	if (!extent->unnamed)
+		return extent->range;
+	if (end > extent->range.end)
+		return extent->first;
+	return (struct range){ extent->range.start, end };
+}
+
+/*
+ * Anonymous memory is named before it is filled. If its agent died in between,
+ * there is a name and not one byte of a block: nothing can lead there.
+ */
+static bool block_was_never_written(const struct extent *extent,
+				    const struct control_block *block)
+{
+	static const struct control_block zeros;
+
+	return extent->anonymous && !extent->unnamed &&
+	       !memcmp(block, &zeros, sizeof(zeros));
+}
+
+static void control_set_empty(const struct extent *extent,
+			      struct control *control)
+{
+	control->block.state = CONTROL_STAGED;
+	control->block.base = extent->range.start;
+	control->block.total_size = extent->range.end - extent->range.start;
+	memcpy(control->block.name, extent->name, sizeof(extent->name));
+	control->mapped = extent->range;
+}
+
 /* Return: 0; -EBADMSG: not a block that can be believed; -ENOMEM. */
 static int block_read(const struct process *process,
 		      const struct extent *extent, struct control *control)
@@ -371,8 +421,13 @@ static int block_read(const struct process *process,
 	hf_addr base = extent->range.start;
 	int r;
 
-	if (process_read(process, base, block, sizeof(*block)) ||
-	    !block_is_sane(block, extent))
+	if (process_read(process, base, block, sizeof(*block)))
+		return -EBADMSG;
+	if (block_was_never_written(extent, block)) {
+		control_set_empty(extent, control);
+		return 0;
+	}
+	if (!block_is_sane(block, extent))
 		return -EBADMSG;
 	r = table_read(process, base + block->sites_offset, block->nr_sites,
 		       sizeof(struct control_site), &control->sites);
@@ -385,19 +440,18 @@ static int block_read(const struct process *process,
 		return r;
 	if (!tables_are_sane(control))
 		return -EBADMSG;
-	control->mapped = (struct range){ base, base + block->total_size };
+	control->mapped = extent_ours(extent, block);
 	manifest_read(process, control);
 	return 0;
 }
 
 static void control_set_damaged(const struct extent *extent,
-				const struct mapping *first,
 				struct control *control)
 {
 	control_release(control);
 	control->damaged = true;
 	/* Unnamed neighbours of a block that lies are not ours to take. */
-	control->mapped = extent->unnamed ? first->range : extent->range;
+	control->mapped = extent->unnamed ? extent->first : extent->range;
 	control->block.base = control->mapped.start;
 	control->block.total_size = control->mapped.end - control->mapped.start;
 	memcpy(control->block.name, extent->name, sizeof(extent->name));
@@ -434,7 +488,6 @@ static int controls_scan(const struct process *process,
 	size_t i = 0;
 
 	while (i < mappings->nr) {
-		const struct mapping *first = &mappings->entries[i];
 		struct control control = { 0 };
 		struct extent extent;
 		size_t nr = extent_at(process, mappings, i, &extent);
@@ -446,7 +499,7 @@ static int controls_scan(const struct process *process,
 		}
 		r = block_read(process, &extent, &control);
 		if (r == -EBADMSG)
-			control_set_damaged(&extent, first, &control);
+			control_set_damaged(&extent, &control);
 		if (r != -ENOMEM)
 			r = controls_append(controls, &control);
 		if (r) {
