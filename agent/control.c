@@ -265,8 +265,6 @@ static bool table_fits(const struct control_block *block, uint64_t offset,
 	       nr <= (block->control_size - offset) / size;
 }
 
-/* Whether what is mapped is what the block says, or, as long as nothing leads
- * there, the beginning of it: its agent died while it mapped the rest. */
 static bool size_is_sane(const struct control_block *block,
 			 const struct extent *extent)
 {
@@ -276,12 +274,11 @@ static bool size_is_sane(const struct control_block *block,
 	    block->total_size % HF_PAGE_SIZE ||
 	    block->control_size < sizeof(*block) ||
 	    block->control_size > CONTROL_SIZE_MAX ||
-	    block->control_size > block->total_size ||
-	    block->control_size > mapped)
+	    block->control_size > block->total_size)
 		return false;
-	if (block->total_size > mapped)
-		return block->state == CONTROL_STAGED;
-	return extent->unnamed || block->total_size == mapped;
+	/* Behind an unnamed image may be other anonymous memory. */
+	return extent->unnamed ? block->total_size <= mapped :
+				 block->total_size == mapped;
 }
 
 static bool block_is_sane(const struct control_block *block,
@@ -376,20 +373,6 @@ static void control_release(struct control *control)
 	*control = (struct control){ 0 };
 }
 
-/* What is ours of @extent. Unnamed neighbours are, only if the block covers
- * them and is right about everything else. */
-static struct range extent_ours(const struct extent *extent,
-				const struct control_block *block)
-{
-	hf_addr end = extent->range.start + block->total_size;
-
-	if (!extent->unnamed)
-		return extent->range;
-	if (end > extent->range.end)
-		return extent->first;
-	return (struct range){ extent->range.start, end };
-}
-
 /*
  * Anonymous memory is named before it is filled. If its agent died in between,
  * there is a name and not one byte of a block: nothing can lead there.
@@ -440,7 +423,7 @@ static int block_read(const struct process *process,
 		return r;
 	if (!tables_are_sane(control))
 		return -EBADMSG;
-	control->mapped = extent_ours(extent, block);
+	control->mapped = (struct range){ base, base + block->total_size };
 	manifest_read(process, control);
 	return 0;
 }

@@ -149,8 +149,8 @@ int control_encode(const struct patch_file *patch, hf_addr base,
  * "[anon:hotfix:NAME]") or, for unnamed anonymous read-only mappings, by the
  * magic. Every count and offset is checked against what is mapped: a block that
  * lies is reported as `damaged`, with nothing of it believed but its extent.
- * An image that its agent did not get to map whole is STAGED, and `mapped` says
- * how much of it there is.
+ * Anonymous memory that has our name and not a byte in it is STAGED: its agent
+ * died before it could write the block.
  *
  * Return: 0; -ESRCH; -ENOMEM.
  */

@@ -1,10 +1,13 @@
 /*
- * One run of pages of equal protection after the other, lowest first, so that
- * the control block is there before anything else:
+ * The whole place is taken by one read-only mapping, so that nobody else can
+ * come in between and the control block is there before anything else. Then the
+ * runs of pages that want another protection are mapped over it, each with its
+ * final one:
  *
  *	memfd_create   we: ftruncate, pwrite through /proc/PID/fd/N
- *	mmap r--       control pages (and the r-- pages that follow them)
- *	mmap r-x, ...  each run with its final protection
+ *	mmap r--       |control|r--|   |   |   |
+ *	mmap r-x       |           |r-x|   |   |
+ *	mmap rw-       |               |r--|rw-|
  *	close
  *
  * Every remote call costs the borrowed thread some microseconds; there are
@@ -47,7 +50,7 @@ struct mapper {
 	const struct process *process;
 	const struct image *image;
 	char name[80]; /* "hotfix:NAME" */
-	uint64_t mapped; /* this much stands, from base on */
+	bool reserved;	 /* [base, base + total_size) is ours */
 	int remote_fd;	 /* -1: anonymous memory */
 };
 
@@ -91,7 +94,7 @@ static int page_protection(const struct image *image, uint64_t offset)
 {
 	const struct patch_file *patch = image->patch;
 	uint64_t page = offset - image->control_size;
-	int protection = PROT_NONE;
+	int protection = 0;
 
 	if (offset < image->control_size)
 		return PROT_READ;
@@ -106,7 +109,8 @@ static int page_protection(const struct image *image, uint64_t offset)
 	if (page >= align_down(patch->relro_start, HF_PAGE_SIZE) &&
 	    page + HF_PAGE_SIZE <= align_down(patch->relro_end, HF_PAGE_SIZE))
 		protection &= ~PROT_WRITE;
-	return protection;
+	/* Between segments too: one call less than to forbid it. */
+	return protection ? protection : PROT_READ;
 }
 
 /* The longest run of equal pages from @start on. */
@@ -144,7 +148,7 @@ static const char *mmap_reason(int error)
 	case -EEXIST:
 		return "the target has mapped something there meanwhile; try again";
 	case -ENOMEM:
-		return "it is at its limit of memory or of mappings (RLIMIT_AS, vm.max_map_count)";
+		return "it is at its limit of memory or of mappings (RLIMIT_AS, RLIMIT_DATA, vm.max_map_count)";
 	case -EAGAIN:
 		return "it locks its memory (mlockall) and may not lock more (RLIMIT_MEMLOCK)";
 	case -EPERM:
@@ -165,17 +169,19 @@ static int refuse_map(const struct mapper *mapper, int error, hf_addr address,
 	return error;
 }
 
-static int run_map(struct mapper *mapper, const struct run *run,
-		   struct hf_diag *diag)
+/* Return: 0; -errno; the kernel may have chosen another address. */
+static int run_mmap(const struct mapper *mapper, const struct run *run,
+		    int flags, hf_addr *ret_address, struct hf_diag *diag)
 {
 	hf_addr address = mapper->image->base + run->start;
 	uint64_t size = run->end - run->start;
 	bool anonymous = mapper->remote_fd < 0;
-	int flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE |
-		    (anonymous ? MAP_ANONYMOUS : 0);
 	const uint64_t arguments[6] = {
-		address,	 size,
-		(uint64_t)run->protection, (uint64_t)flags,
+		address,
+		size,
+		(uint64_t)run->protection,
+		(uint64_t)(flags | MAP_PRIVATE |
+			   (anonymous ? MAP_ANONYMOUS : 0)),
 		(uint64_t)(int64_t)mapper->remote_fd,
 		anonymous ? 0 : run->start,
 	};
@@ -187,15 +193,29 @@ static int run_map(struct mapper *mapper, const struct run *run,
 		return r;
 	if (is_error(value))
 		return refuse_map(mapper, (int)value, address, size, diag);
-	/* A kernel before 4.17 takes the address for a mere wish. */
-	if ((hf_addr)value != address) {
-		struct range elsewhere = { (hf_addr)value,
-					   (hf_addr)value + size };
+	*ret_address = (hf_addr)value;
+	return 0;
+}
 
+/* Takes the place of the whole image. */
+static int image_reserve(struct mapper *mapper, struct hf_diag *diag)
+{
+	const struct image *image = mapper->image;
+	const struct run all = { 0, image->total_size, PROT_READ };
+	struct range elsewhere;
+	int r;
+
+	r = run_mmap(mapper, &all, MAP_FIXED_NOREPLACE, &elsewhere.start, diag);
+	if (r)
+		return r;
+	/* A kernel before 4.17 takes the address for a mere wish. */
+	if (elsewhere.start != image->base) {
+		elsewhere.end = elsewhere.start + image->total_size;
 		r = image_unmap(mapper->remote, elsewhere, diag);
-		return r ? r : refuse_map(mapper, -EEXIST, address, size, diag);
+		return r ? r : refuse_map(mapper, -EEXIST, image->base,
+					  image->total_size, diag);
 	}
-	mapper->mapped = run->end;
+	mapper->reserved = true;
 	return 0;
 }
 
@@ -215,13 +235,11 @@ static void run_name(struct mapper *mapper, const struct run *run)
 	remote_syscall(mapper->remote, SYS_prctl, arguments, &value, NULL);
 }
 
-static int run_fill(struct mapper *mapper, const struct run *run,
+static int run_fill(const struct mapper *mapper, const struct run *run,
 		    struct hf_diag *diag)
 {
 	int r;
 
-	if (run->protection == PROT_NONE)
-		return 0;
 	r = process_write(mapper->process, mapper->image->base + run->start,
 			  mapper->image->bytes + run->start,
 			  run->end - run->start);
@@ -231,35 +249,48 @@ static int run_fill(struct mapper *mapper, const struct run *run,
 	return 0;
 }
 
-static int runs_map(struct mapper *mapper, struct hf_diag *diag)
+static int run_place(struct mapper *mapper, const struct run *run,
+		     struct hf_diag *diag)
 {
-	struct run run = { 0 };
+	hf_addr address;
 	int r = 0;
 
-	while (!r && run.end < mapper->image->total_size) {
-		run = run_at(mapper->image, run.end);
-		r = run_map(mapper, &run, diag);
-		if (r || mapper->remote_fd >= 0)
-			continue;
-		/* The name first: whatever happens then, it is known as ours. */
-		run_name(mapper, &run);
-		r = run_fill(mapper, &run, diag);
-	}
-	return r;
+	if (run->protection != PROT_READ)
+		r = run_mmap(mapper, run, MAP_FIXED, &address, diag);
+	if (r || mapper->remote_fd >= 0)
+		return r;
+	/* The name first: whatever happens then, it is known as ours. */
+	run_name(mapper, run);
+	return run_fill(mapper, run, diag);
 }
 
-/* Takes back what runs_map() has mapped. Says so when that fails. */
-static void runs_unmap(struct mapper *mapper, struct hf_diag *diag)
+/* Takes back what was mapped. Says so when that fails. */
+static void image_give_back(struct mapper *mapper, struct hf_diag *diag)
 {
 	struct range range = { mapper->image->base,
-			       mapper->image->base + mapper->mapped };
+			       mapper->image->base + mapper->image->total_size };
 	struct hf_diag why;
 
-	if (!mapper->mapped)
+	if (!mapper->reserved)
 		return;
 	if (image_unmap(mapper->remote, range, &why))
 		hf_detail(diag, "and could not be taken back: %s", why.message);
-	mapper->mapped = 0;
+	mapper->reserved = false;
+}
+
+static int image_place(struct mapper *mapper, struct hf_diag *diag)
+{
+	struct run run = { 0 };
+	int r;
+
+	r = image_reserve(mapper, diag);
+	while (!r && run.end < mapper->image->total_size) {
+		run = run_at(mapper->image, run.end);
+		r = run_place(mapper, &run, diag);
+	}
+	if (r)
+		image_give_back(mapper, diag);
+	return r;
 }
 
 /* --- the memfd ---------------------------------------------------------------- */
@@ -329,15 +360,13 @@ static int image_map_memfd(struct mapper *mapper, struct hf_diag *diag)
 		return r;
 	r = memfd_fill(mapper, diag);
 	if (!r)
-		r = runs_map(mapper, diag);
+		r = image_place(mapper, diag);
 	closed = memfd_close(mapper, r ? &why : diag);
 	if (r && closed)
 		hf_detail(diag, "%s", why.message);
-	if (!r)
-		r = closed;
-	if (r)
-		runs_unmap(mapper, diag);
-	return r;
+	if (!r && closed)
+		image_give_back(mapper, diag);
+	return r ? r : closed;
 }
 
 /* Whether anonymous memory is worth a try after a memfd has failed. */
@@ -370,10 +399,7 @@ int image_map(struct remote *remote, const struct image *image,
 	if (!is_forbidden(r))
 		return r;
 
-	r = runs_map(&mapper, diag);
-	if (r)
-		runs_unmap(&mapper, diag);
-	return r;
+	return image_place(&mapper, diag);
 }
 
 int image_unmap(struct remote *remote, struct range range, struct hf_diag *diag)

@@ -2,15 +2,17 @@
  * Mapping an image into the target and taking it out again.
  *
  * One memfd holds all of it, control pages first. Bytes are written through
- * /proc/PID/fd/N while nothing is mapped; then each segment is mapped private,
- * at its place, with its final protection; then the descriptor is closed. No
- * page is ever writable and executable. Where the target may not make a memfd
+ * /proc/PID/fd/N while nothing is mapped; then all of it is mapped, private and
+ * read-only, and what needs another protection is mapped over that; then the
+ * descriptor is closed. No page is ever writable and executable. Where the target may not make a memfd
  * (seccomp, vm.memfd_noexec, no free descriptor), anonymous mappings with the
  * final protections are written through /proc/PID/mem instead and named with
  * PR_SET_VMA_ANON_NAME where the kernel has it.
  *
- * The control pages come first and in state STAGED: whatever is interrupted
- * later, there is a record of it.
+ * From the first mmap on there is a whole image in state STAGED: whatever is
+ * interrupted later, there is a record of it. (Except anonymous memory that has
+ * neither a name nor a byte in it yet. Nobody can tell whose that is; it stays,
+ * and costs address space only.)
  */
 #pragma once
 

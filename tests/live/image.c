@@ -8,11 +8,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "../../agent/borrow.h"
 #include "../../agent/control.h"
 #include "../../agent/image.h"
 #include "../../agent/link.h"
+#include "../../agent/operation.h"
 #include "../../agent/place.h"
 #include "../../lib/arch/arch.h"
 #include "../../lib/io.h"
@@ -283,6 +285,24 @@ TEST(place_taken)
 	program_stop(&program);
 }
 
+/* The last run, the writable one, is one too many. */
+TEST(refused_half_way)
+{
+	struct program program;
+	struct hf_diag diag = { 0 };
+	struct snapshot before;
+	struct image image;
+
+	CHECK(program_start(&program, "modules"));
+	image_build(&program, &image);
+	snapshot_take(&program, &before);
+	prlimit(program.pid, RLIMIT_DATA, &(struct rlimit){ 4096, 4096 }, NULL);
+	CHECK_EQ(map(&program, &image, &diag), -ENOMEM);
+	CHECK_CONTAINS(diag.message, "RLIMIT_DATA");
+	CHECK(snapshot_equal(&program, &before));
+	program_stop(&program);
+}
+
 /* A page that belongs to text and to data is refused before anything moves. */
 TEST(never_writable_and_executable)
 {
@@ -344,6 +364,109 @@ TEST(leftovers)
 	CHECK_EQ(nr, 2);
 	CHECK(snapshot_equal(&program, &before));
 	program_stop(&program);
+}
+
+static void spin_until(const struct timespec *start, long ns)
+{
+	struct timespec now;
+
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while ((now.tv_sec - start->tv_sec) * 1000000000L + now.tv_nsec -
+		       start->tv_nsec < ns);
+}
+
+/* An agent that maps @image and is killed @ns later. */
+static void map_and_die(const struct program *program, struct image *image,
+			long ns)
+{
+	struct timespec start;
+	int begun[2];
+	pid_t agent;
+	char byte;
+
+	if (pipe2(begun, O_CLOEXEC))
+		return;
+	agent = fork();
+	if (agent == 0) {
+		if (write(begun[1], "", 1) == 1)
+			map(program, image, NULL);
+		_exit(0);
+	}
+	close(begun[1]);
+	if (read(begun[0], &byte, 1) == 1 &&
+	    !clock_gettime(CLOCK_MONOTONIC, &start))
+		spin_until(&start, ns);
+	kill(agent, SIGKILL);
+	waitpid(agent, NULL, 0);
+	close(begun[0]);
+}
+
+/* Where anonymous memory has no name, a reservation without a byte in it is
+ * nobody's: it stays, and costs nothing. */
+static bool is_empty_reservation(const struct program *program,
+				 const struct image *image)
+{
+	const struct mapping *mapping =
+		mappings_find(&program->mappings, image->base);
+	uint64_t magic = 1;
+
+	return mapping && mapping->protection == PROT_READ &&
+	       mapping->range.end - mapping->range.start == image->total_size &&
+	       !process_read(program->process, image->base, &magic, 8) &&
+	       !magic;
+}
+
+/* Killed at any instant, it leaves what `recover` takes away. */
+static void check_killed_agents(bool no_descriptors)
+{
+	const struct operation_options options = { .wait_ms = 5000 };
+	unsigned int nr_staged = 0;
+	struct hf_diag diag = { 0 };
+	struct program program;
+	struct image image;
+
+	CHECK(program_start(&program, "modules"));
+	if (no_descriptors)
+		prlimit(program.pid, RLIMIT_NOFILE, &(struct rlimit){ 0, 0 },
+			NULL);
+	for (long ns = 0; ns < 1500000; ns += 20000) {
+		struct operation_report report = { 0 };
+		struct snapshot before;
+		struct controls controls;
+
+		image_build(&program, &image);
+		snapshot_take(&program, &before);
+		map_and_die(&program, &image, ns);
+		reread(&program);
+		CHECK_EQ(controls_read(program.process, &program.mappings,
+				       &controls, NULL), 0);
+		CHECK(!controls.nr || !controls.entries[0].damaged);
+		nr_staged += controls.nr > 0;
+		controls_release(&controls);
+		if (operation_recover(program.pid, &options, &report, &diag))
+			TAP_FAIL("%ld ns: %s", ns, diag.message);
+		operation_report_release(&report);
+		reread(&program);
+		if (no_descriptors && is_empty_reservation(&program, &image)) {
+			buffer_release(&before.maps);
+			continue;
+		}
+		CHECK(snapshot_equal(&program, &before));
+	}
+	printf("# killed %u times with an image in the target\n", nr_staged);
+	CHECK(nr_staged > 0);
+	program_stop(&program);
+}
+
+TEST(agent_killed)
+{
+	check_killed_agents(false);
+}
+
+TEST(agent_killed_anonymous)
+{
+	check_killed_agents(true);
 }
 
 /* What a patch refers to, against what the process says of itself. */
