@@ -357,6 +357,14 @@ static void failure_report(struct status *status, pid_t pid, int error,
 	json_add(json_array_of(output->root, output->list), process);
 }
 
+/* It has ended since the search, whatever error that looked like. */
+static bool process_gone(pid_t pid)
+{
+	owned(process_free_p) struct process *process = NULL;
+
+	return process_open(pid, &process, NULL) == -ESRCH;
+}
+
 /* Every process before the table, so that errors stand above it. */
 static void process_status(struct status *status, pid_t pid, bool asked_for)
 {
@@ -365,8 +373,8 @@ static void process_status(struct status *status, pid_t pid, bool asked_for)
 	int r;
 
 	r = survey_read(pid, &survey, &diag);
-	if (r == -ESRCH && !asked_for)
-		return; /* it has ended since the search */
+	if (r && !asked_for && process_gone(pid))
+		return;
 	if (!r) {
 		r = survey_report(status, &survey, &diag);
 		if (r == -EUCLEAN)

@@ -36,6 +36,9 @@ open(sys.argv[3], "wb").write(data.replace(id, id[::-1]))
 	chmod +x "$1"
 }
 
+# Of every process; what else runs on this machine decides the exit status.
+host_status() { "$BIN/hotfix" status >"$TMP/stdout" 2>"$TMP/stderr" || true; }
+
 test_status_words()
 {
 	start_target calc
@@ -45,7 +48,7 @@ test_status_words()
 	hotfix apply "$FIX" -p $PID
 	fix_value $ME-b calc 3
 	hotfix apply "$FIX" -p $PID
-	hotfix status
+	host_status
 	stdout_says "^PID +PROCESS +PATCH +STATE +SINCE +FUNCTION +SITE$"
 	stdout_says "^$PID +calc +$ME-a +active .* value +overridden by $ME-b$"
 	stdout_says "^$PID +calc +$ME-b +active .* value +leads here$"
@@ -58,7 +61,7 @@ test_status_words()
 	json_is processes.0.patches.1.functions.0.reality leads-here
 	hotfix revert $ME-a -p $PID
 	hotfix revert $ME-b -p $PID
-	hotfix status
+	host_status
 	! grep -q "^$PID " "$TMP/stdout"
 }
 
