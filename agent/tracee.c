@@ -789,6 +789,8 @@ static int hold_in_order(struct tracee *tracee, const size_t *order, size_t nr,
 
 		if (thread_await(tracee, thread, &patience))
 			r = thread_stuck(tracee, thread, diag);
+		/* At once: until it is mended our death means an EINTR. */
+		thread_look(tracee, thread, &patience);
 	}
 	if (!r)
 		r = hold_newcomers(tracee, &patience, diag);
@@ -796,7 +798,8 @@ static int hold_in_order(struct tracee *tracee, const size_t *order, size_t nr,
 		r = hf_fail(diag, -ENOMEM, "cannot stop process %d",
 			    (int)tracee->process->pid);
 	for (size_t i = 0; !r && i < tracee->nr_threads; i++)
-		thread_look(tracee, &tracee->threads[i], &patience);
+		if (!tracee->threads[i].regs_known)
+			thread_look(tracee, &tracee->threads[i], &patience);
 	patience_end(&patience);
 	return r;
 }

@@ -194,13 +194,37 @@ static int locked_file(void)
 	return fd;
 }
 
+static int sem_ids[2] = { -1, -1 }, message_id = -1;
+static char fifo_path[64];
+
+/* Everything that would outlive the process. */
+static void remove_ids(void)
+{
+	for (int i = 0; i < 2; i++)
+		if (sem_ids[i] >= 0)
+			semctl(sem_ids[i], 0, IPC_RMID);
+	if (message_id >= 0)
+		msgctl(message_id, IPC_RMID, NULL);
+	unlink(fifo_path);
+}
+
+/* Sleeps until its parent has ended, however, and then cleans up after it. */
 static int sleeping_child(void)
 {
-	pid_t pid = fork();
+	static int life[2];
+	char c;
+	pid_t pid;
 
-	if (!pid)
-		for (;;)
-			pause();
+	if (!life[0] && pipe(life))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		close(life[1]);
+		while (read(life[0], &c, 1) > 0)
+			;
+		remove_ids();
+		_exit(0);
+	}
 	return pid;
 }
 
@@ -229,12 +253,8 @@ static int message_queue(void)
 	return (int)queue;
 }
 
-static char fifo_path[64];
-
 static int fifo(void)
 {
-	snprintf(fifo_path, sizeof(fifo_path), "/tmp/hotfix-fifo-%d",
-		 (int)getpid());
 	return mkfifo(fifo_path, 0600);
 }
 
@@ -374,8 +394,6 @@ static int semaphores(void)
 	semctl(id, 0, SETVAL, 0);
 	return id;
 }
-
-static int sem_ids[3] = { -1, -1, -1 }, message_id = -1;
 
 static int semaphore_one(void) { return sem_ids[0] = semaphores(); }
 static int semaphore_two(void) { return sem_ids[1] = semaphores(); }
@@ -654,21 +672,6 @@ static void add_all(void)
 	add("sem_timedwait nap", nap_semaphore, 0, true);
 }
 
-/* Everything that outlives a process, also when it is killed. */
-static void remove_ids(void)
-{
-	for (int i = 0; i < 2; i++)
-		if (sem_ids[i] >= 0)
-			semctl(sem_ids[i], 0, IPC_RMID);
-	if (message_id >= 0)
-		msgctl(message_id, IPC_RMID, NULL);
-	unlink(fifo_path);
-	for (int i = 0; i < nr_entries; i++)
-		if (entries[i].call == call_wait4 ||
-		    entries[i].call == call_waitid)
-			kill(entries[i].context, SIGKILL);
-}
-
 static void report(void)
 {
 	for (int i = 0; i < nr_entries; i++) {
@@ -696,6 +699,8 @@ int main(void)
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	snprintf(fifo_path, sizeof(fifo_path), "/tmp/hotfix-fifo-%d",
+		 (int)getpid());
 	add_all();
 	for (int i = 0; i < nr_entries; i++)
 		if (pthread_create(&thread, NULL, run, &entries[i]))
@@ -708,6 +713,5 @@ int main(void)
 		else
 			break;
 	}
-	remove_ids();
 	_exit(0);
 }
