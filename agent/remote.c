@@ -60,6 +60,10 @@ static const uint8_t stub_code[] = {
 #define USER_CODE_SEGMENT_XEN 0xe033
 #define FLAGS_CLEAN 0x202 /* interrupts on, direction up, no single step */
 
+/* The kernel's own codes between a system call and its restart. */
+#define ERESTARTNOHAND 514
+#define ERESTART_RESTARTBLOCK 516
+
 #define XSTATE_HEADER 512
 #define XFEATURE_PKRU (1ull << 9)
 
@@ -227,7 +231,10 @@ static int thread_suitability(const struct process *process,
 		return 0;
 	if (thread->group_stopped)
 		return 1;
-	return (int64_t)thread->regs.orig_rax >= 0 ? 3 : 2;
+	/* A wait whose rest only the kernel knows would begin anew, if we die. */
+	if ((int64_t)thread->regs.rax == -ERESTART_RESTARTBLOCK)
+		return thread->regs.orig_rax == SYS_restart_syscall ? 2 : 3;
+	return (int64_t)thread->regs.orig_rax >= 0 ? 5 : 4;
 }
 
 static struct thread *thread_choose(struct tracee *tracee,
@@ -383,14 +390,47 @@ static int thread_save(struct remote *remote, const struct mappings *mappings,
 		   thread_get_signal_mask(thread, &remote->signal_mask, diag);
 }
 
+/* Calls whose rest the kernel remembers when they are interrupted. */
+static bool syscall_sets_restart(uint64_t number)
+{
+	return number == SYS_nanosleep || number == SYS_clock_nanosleep ||
+	       number == SYS_poll || number == SYS_futex ||
+	       number == SYS_restart_syscall;
+}
+
+/*
+ * A wait that was interrupted before goes on as restart_syscall(2), which means
+ * nothing once rt_sigreturn has made the kernel forget it. The frame has to name
+ * the original call; its arguments are still there, and its number is in the
+ * instruction before it, which all C libraries have there.
+ */
+static void frame_name_syscall(const struct process *process,
+			       struct user_regs_struct *regs)
+{
+	uint8_t code[7]; /* mov $NUMBER,%eax; syscall */
+	uint32_t number;
+
+	if ((int64_t)regs->rax != -ERESTART_RESTARTBLOCK ||
+	    regs->orig_rax != SYS_restart_syscall ||
+	    process_read(process, regs->rip - sizeof(code), code,
+			 sizeof(code)))
+		return;
+	memcpy(&number, code + 1, sizeof(number));
+	if (code[0] == 0xb8 && code[5] == 0x0f && code[6] == 0x05 &&
+	    syscall_sets_restart(number))
+		regs->orig_rax = number;
+}
+
 static int stack_write(struct remote *remote, struct hf_diag *diag)
 {
 	const struct process *process = remote->tracee->process;
-	hf_addr top = remote->regs.rsp - RED_ZONE;
+	struct user_regs_struct regs = remote->regs;
+	hf_addr top = regs.rsp - RED_ZONE;
 	int r;
 
+	frame_name_syscall(process, &regs);
 	remote->scratch = align_down(top - REMOTE_SCRATCH_SIZE, 64);
-	r = sigframe_build(&remote->regs, remote->xstate, remote->xstate_size,
+	r = sigframe_build(&regs, remote->xstate, remote->xstate_size,
 			   remote->signal_mask, remote->scratch,
 			   &remote->frame);
 	if (r)
@@ -748,20 +788,15 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* These overwrite what the kernel knows of the thread's own unfinished wait. */
-static bool syscall_sets_restart(uint64_t number)
-{
-	return number == SYS_nanosleep || number == SYS_clock_nanosleep ||
-	       number == SYS_poll || number == SYS_futex ||
-	       number == SYS_restart_syscall;
-}
-
-/* The thread's own wait can then only begin anew, unless a handler runs. */
+/*
+ * A function's wait takes the place of the thread's own one in the kernel's
+ * memory; that can then only begin anew, unless a handler runs.
+ */
 static void call_note_syscall(struct remote *remote)
 {
 	if (syscall_sets_restart(borrowed(remote)->regs.orig_rax) &&
-	    (int64_t)remote->regs.rax == -516)
-		remote->regs.rax = (uint64_t)-514;
+	    (int64_t)remote->regs.rax == -ERESTART_RESTARTBLOCK)
+		remote->regs.rax = (uint64_t)-ERESTARTNOHAND;
 }
 
 /* Until the function is back in the stub; its own system calls pass. */

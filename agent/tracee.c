@@ -4,14 +4,14 @@
  * Every wait names its thread: waitpid(-1) would walk all of them and take
  * events that belong to another tracee of ours. Waiting polls, first spinning
  * (a thread stops within microseconds), then sleeping until SIGCHLD, which the
- * kernel sends us for each stop.
+ * kernel sends us for each stop. It does not yield: on a busy machine that
+ * gives away a whole time slice, while a sleeper is woken at once.
  */
 #include "tracee.h"
 
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -25,11 +25,13 @@
 /* The kernel's own codes between a system call and its restart. */
 #define ERESTARTNOHAND 514
 
-#define SPINS 64
+#define SPIN_NS 20000u
 #define NAP_MS 10
+/* Threads that are asked to stop before the first of them is waited for. */
+#define HOLD_BATCH 8
 /* Patience with threads that do not answer when tracing ends. */
-#define FREE_EACH_MS 2
-#define FREE_ALL_MS 200
+#define FREE_FIRST_MS 10
+#define FREE_LAST_MS 200
 
 /* What waitpid() said of a thread. */
 enum stop {
@@ -52,7 +54,7 @@ static long trace(int request, pid_t tid, uintptr_t address, uintptr_t data)
 
 struct patience {
 	uint64_t deadline_ns;
-	unsigned int spins;
+	uint64_t spin_end_ns; /* 0: not begun */
 	bool blocked;
 	sigset_t mask; /* before we blocked SIGCHLD */
 };
@@ -94,10 +96,10 @@ static bool patience_pause(struct patience *patience)
 
 	if (now >= patience->deadline_ns)
 		return false;
-	if (patience->spins++ < SPINS) {
-		sched_yield();
+	if (!patience->spin_end_ns)
+		patience->spin_end_ns = now + SPIN_NS;
+	if (now < patience->spin_end_ns)
 		return true;
-	}
 	child_signal(&set);
 	if (!patience->blocked) {
 		patience->blocked =
@@ -109,6 +111,12 @@ static bool patience_pause(struct patience *patience)
 							NAP_MS * 1000000u);
 	(void)sigtimedwait(&set, NULL, &nap);
 	return true;
+}
+
+/* Whether what we wait for takes longer than usual. */
+static bool patience_sleeps(const struct patience *patience)
+{
+	return patience->spin_end_ns && now_ns() >= patience->spin_end_ns;
 }
 
 static void patience_end(struct patience *patience)
@@ -376,8 +384,8 @@ void tracee_serve(struct tracee *tracee, unsigned int duration_us)
 	struct patience patience =
 		patience_until(now_ns() + duration_us * 1000ull);
 
-	/* There is time: the first look need not be repeated at once. */
-	patience.spins = SPINS;
+	/* There is time: sleep at once. */
+	patience.spin_end_ns = 1;
 	do
 		serve_all(tracee);
 	while (patience_pause(&patience));
@@ -406,7 +414,7 @@ static int process_traced(const struct process *process, pid_t tracer,
 static void stranger_release(pid_t tid)
 {
 	struct thread thread = { .tid = tid, .state = THREAD_RUNNING };
-	struct patience patience = patience_ms(FREE_ALL_MS);
+	struct patience patience = patience_ms(FREE_LAST_MS);
 
 	thread_interrupt(&thread);
 	while (thread.state == THREAD_RUNNING &&
@@ -633,7 +641,7 @@ static int thread_await(struct tracee *tracee, struct thread *thread,
 {
 	int r = 0;
 
-	patience->spins = 0;
+	patience->spin_end_ns = 0;
 	while (thread->state == THREAD_RUNNING) {
 		enum stop stop = thread_poll(thread);
 
@@ -647,7 +655,7 @@ static int thread_await(struct tracee *tracee, struct thread *thread,
 			thread_pass_on(tracee, thread, stop);
 			continue;
 		}
-		if (patience->spins >= SPINS) {
+		if (patience_sleeps(patience)) {
 			serve_all(tracee);
 			if (thread_is_zombie(tracee, thread->tid)) {
 				thread_gone(thread);
@@ -776,22 +784,35 @@ static int hold_newcomers(struct tracee *tracee, struct patience *patience,
 	return 0;
 }
 
+/*
+ * In batches: each thread is looked at soon after it has stopped, because until
+ * it is mended our death would mean an EINTR for it.
+ */
+static int hold_batch(struct tracee *tracee, const size_t *order, size_t nr,
+		      struct patience *patience, struct hf_diag *diag)
+{
+	for (size_t i = 0; i < nr; i++)
+		thread_interrupt(&tracee->threads[order[i]]);
+	for (size_t i = 0; i < nr; i++) {
+		struct thread *thread = &tracee->threads[order[i]];
+
+		if (thread_await(tracee, thread, patience))
+			return thread_stuck(tracee, thread, diag);
+		thread_look(tracee, thread, patience);
+	}
+	return 0;
+}
+
 static int hold_in_order(struct tracee *tracee, const size_t *order, size_t nr,
 			 unsigned int timeout_ms, struct hf_diag *diag)
 {
 	struct patience patience = patience_ms(timeout_ms);
 	int r = 0;
 
-	for (size_t i = 0; i < nr; i++)
-		thread_interrupt(&tracee->threads[order[i]]);
-	for (size_t i = 0; !r && i < nr; i++) {
-		struct thread *thread = &tracee->threads[order[i]];
-
-		if (thread_await(tracee, thread, &patience))
-			r = thread_stuck(tracee, thread, diag);
-		/* At once: until it is mended our death means an EINTR. */
-		thread_look(tracee, thread, &patience);
-	}
+	for (size_t i = 0; !r && i < nr; i += HOLD_BATCH)
+		r = hold_batch(tracee, order + i,
+			       nr - i < HOLD_BATCH ? nr - i : HOLD_BATCH,
+			       &patience, diag);
 	if (!r)
 		r = hold_newcomers(tracee, &patience, diag);
 	if (!r && newcomers_join(tracee))
@@ -894,19 +915,42 @@ int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
 
 /* --- the end ---------------------------------------------------------------- */
 
-/* Whether nothing of ours remains on a thread. */
-static bool thread_detach(struct tracee *tracee, struct thread *thread,
-			  unsigned int timeout_ms)
+static void thread_detach(struct thread *thread)
 {
-	if (thread->state == THREAD_RUNNING)
-		(void)hold_try(tracee, thread, timeout_ms);
-	if (thread->state == THREAD_RUNNING)
-		return false;
-	if (thread->state == THREAD_HELD)
-		trace(PTRACE_DETACH, thread->tid, 0,
-		      (uintptr_t)thread->pending_signal);
+	if (thread->state != THREAD_HELD)
+		return;
+	trace(PTRACE_DETACH, thread->tid, 0, (uintptr_t)thread->pending_signal);
 	thread_gone(thread);
-	return true;
+}
+
+/* To be detached a thread must be held; each for as short as can be. */
+static void detach_running(struct tracee *tracee, struct thread *threads,
+			   size_t nr, unsigned int timeout_ms)
+{
+	struct patience patience = patience_ms(timeout_ms);
+
+	for (size_t i = 0; i < nr; i++)
+		if (threads[i].state == THREAD_RUNNING)
+			thread_interrupt(&threads[i]);
+	for (size_t i = 0; i < nr; i++) {
+		if (threads[i].state != THREAD_RUNNING)
+			continue;
+		(void)thread_await(tracee, &threads[i], &patience);
+		thread_look(tracee, &threads[i], &patience);
+		thread_detach(&threads[i]);
+	}
+	patience_end(&patience);
+}
+
+static void detach_all(struct tracee *tracee, unsigned int timeout_ms)
+{
+	for (size_t i = 0; i < tracee->nr_threads; i += HOLD_BATCH) {
+		size_t rest = tracee->nr_threads - i;
+
+		detach_running(tracee, tracee->threads + i,
+			       rest < HOLD_BATCH ? rest : HOLD_BATCH,
+			       timeout_ms);
+	}
 }
 
 /*
@@ -915,27 +959,17 @@ static bool thread_detach(struct tracee *tracee, struct thread *thread,
  */
 void tracee_free(struct tracee *tracee)
 {
-	unsigned int budget_ms = FREE_ALL_MS;
-
-	(void)newcomers_join(tracee);
 	for (size_t i = 0; i < tracee->nr_threads; i++)
 		if (thread_was_running(&tracee->threads[i]))
-			(void)thread_detach(tracee, &tracee->threads[i], 0);
+			thread_detach(&tracee->threads[i]);
 	for (size_t i = 0; i < tracee->nr_threads; i++)
-		if (tracee->threads[i].state == THREAD_HELD)
-			(void)thread_detach(tracee, &tracee->threads[i], 0);
-	for (size_t i = 0; i < tracee->nr_threads; i++)
-		(void)thread_detach(tracee, &tracee->threads[i], FREE_EACH_MS);
-	for (size_t i = 0; i < tracee->nr_threads; i++)
-		if (!thread_detach(tracee, &tracee->threads[i], budget_ms))
-			budget_ms = FREE_EACH_MS;
-	/* Born to a thread while it was being let go. */
-	for (size_t i = 0; i < tracee->nr_newcomers; i++) {
-		struct thread thread = tracee->newcomers[i];
-
-		(void)thread_detach(tracee, &thread, FREE_ALL_MS);
-		tracee->newcomers[i] = thread;
-	}
+		thread_detach(&tracee->threads[i]);
+	(void)newcomers_join(tracee);
+	detach_all(tracee, FREE_FIRST_MS);
+	/* Threads born meanwhile, and those that need more time. */
+	while (tracee->nr_newcomers && !newcomers_join(tracee))
+		detach_all(tracee, FREE_FIRST_MS);
+	detach_all(tracee, FREE_LAST_MS);
 	free(tracee->newcomers);
 	free(tracee->threads);
 	free(tracee);
@@ -1071,7 +1105,7 @@ static int syscall_await(struct tracee *tracee, struct thread *thread,
 			*ret_stop = stop;
 			return 0;
 		}
-		if (patience->spins >= SPINS)
+		if (patience_sleeps(patience))
 			serve_all(tracee);
 		if (!patience_pause(patience))
 			return -ETIMEDOUT;
