@@ -172,6 +172,9 @@ story_begin() {
 # fix_build REASON
 fix_build() {
 	section "The fix: examples/$example/fix.c, built against the running binary"
+	# Its head says why; so says the story.
+	sed -n '1,/\*\//s/^ \* \?/   | /p' "examples/$example/fix.c" |
+		grep -v '^   | /$'
 	run hotfix-build --target "$program" --name "$patch" --reason "$1" \
 		-o "$fix" "examples/$example/fix.c" ||
 		give_up "hotfix-build failed"

@@ -47,6 +47,7 @@ int http_parse(const char *bytes, size_t size, struct http_request *ret_request)
 	char head[HTTP_REQUEST_MAX + 1];
 	const char *end, *connection;
 	size_t head_size;
+	int line_size = 0;
 	long length;
 
 	end = memmem(bytes, size, "\r\n\r\n", 4);
@@ -58,8 +59,10 @@ int http_parse(const char *bytes, size_t size, struct http_request *ret_request)
 	memcpy(head, bytes, head_size);
 	head[head_size] = '\0';
 
-	if (sscanf(head, "%7[A-Z] %127[^ \r\n] HTTP/1.", request.method,
-		   request.path) != 2)
+	/* Counted only when all of the line was as wanted, and short enough. */
+	sscanf(head, "%7[A-Z] %127[^ \r\n] HTTP/1.%*[01]%n", request.method,
+	       request.path, &line_size);
+	if (!line_size)
 		return -400;
 	length = body_size(head);
 	if (length < 0)
