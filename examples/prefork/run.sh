@@ -24,18 +24,33 @@ newcomer_wait() {
 	return 1
 }
 
-# The master first; its workers of this moment, of which some may die of the
-# bug before their turn: then again, with their successors, who have the fix.
+state_is() { hotfix status -p "$1" 2>/dev/null | grep -qE "$patch +($2)"; }
+
+# Of the workers, those that do not have the fix; as options.
+uncured() {
+	local pid
+
+	for pid in $(workers); do
+		state_is "$pid" active || printf -- '-p %d ' "$pid"
+	done
+}
+
+# The master first: who is forked from then on has the fix. Then the workers,
+# until all of them have it: some die of the bug before their turn, and one that
+# was forked in the middle of the master's own apply has half of it.
 apply_everywhere() {
-	local pids try
+	local deadline=$((SECONDS + 5)) pids pid
 
 	run hotfix apply "$fix" -p "$server" || return
-	for try in 1 2 3 4 5; do
-		pids=$(printf -- '-p %d ' $(workers))
-		run hotfix apply "$fix" $pids && return
-		say "a worker died meanwhile; again, for who lives now."
+	while pids=$(uncured) && [ -n "$pids" ]; do
+		((SECONDS < deadline)) || return 1
+		for pid in $(workers); do
+			state_is "$pid" 'staged|switching' || continue
+			run hotfix recover -p "$pid" || return
+		done
+		run hotfix apply "$fix" $pids ||
+			say "${dim}one died meanwhile; on with who lives$plain"
 	done
-	return 1
 }
 
 # The old bug loses a connection with each worker that dies. The load sees the
@@ -51,8 +66,8 @@ all_explained() {
 
 story_begin
 section "The incident"
-say "prefork (process $server) quotes postage with six workers. One customer"
-say "in a hundred sends to Iceland; the worker dies, and the connection with it."
+say "prefork (process $server) quotes postage with six workers. One parcel"
+say "in 400 goes to Iceland; the worker dies, and its customer is cut off."
 measure before 1
 told_phase "quotes" "wrong"
 say "$(deaths) workers died so far: $(tail -n 1 "$work/log")"
