@@ -737,7 +737,12 @@ static int call_check(const struct remote *remote, struct hf_diag *diag)
 				 "can be called in it from outside",
 				 (int)remote->tracee->process->pid);
 	if (free_stack(remote) - remote->stack_floor < ROOM_FOR_CALL)
-		return no_stack(remote->tracee, diag);
+		return hf_refuse(diag, "no-stack",
+				 "thread %d has too little stack left to call a "
+				 "function: %llu bytes",
+				 (int)remote->tid,
+				 (unsigned long long)(free_stack(remote) -
+						      remote->stack_floor));
 	return 0;
 }
 
