@@ -137,4 +137,4 @@ compile_commands.json:
 		printf '{"directory":"%s","file":"%s","command":"%s -c %s"},\n' "$$PWD" $$f \
 		'$(CC) $(subst ",\\\",$(ALL_CFLAGS))' $$f; done | sed '1s/^/[/;$$s/,$$/]/' > $@
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path $(O)/real -prune -o -name '*.d' -type f -print 2>/dev/null)
