@@ -84,6 +84,11 @@ int signal_waiting(void)
 	return 0;
 }
 
+bool signal_is_waiting(void)
+{
+	return signal_waiting() != 0;
+}
+
 struct operation_report *batch_report_new(pid_t pid, size_t *ret_nr)
 {
 	struct operation_report *report = calloc(1, sizeof(*report));

@@ -43,4 +43,6 @@ enum hf_exit exit_tally_result(const struct exit_tally *tally);
 
 /* SIGINT or SIGTERM has arrived; 0: neither. */
 int signal_waiting(void);
+/* The same as an answer for operation_options.give_up. */
+bool signal_is_waiting(void);
 void signals_block(void);

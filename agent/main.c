@@ -76,8 +76,10 @@ static enum hf_exit command_run(const struct command *command, int argc,
 		command_help(command, stdout);
 		status = help_finish();
 	} else {
-		if (command->changes_processes)
+		if (command->changes_processes) {
 			signals_block();
+			line.operation.give_up = signal_is_waiting;
+		}
 		status = output_close(&output, command->run(&line, &output));
 	}
 	command_line_release(&line);

@@ -21,6 +21,8 @@ struct operation_options {
 	bool scan_all;		   /* coroutine stacks anywhere in memory */
 	bool dry_run;		   /* everything but touching the target */
 	bool replace_active;	   /* revert the module's other patches at once */
+	/* Asked between two looks at busy functions: give up? NULL: never. */
+	bool (*give_up)(void);
 };
 
 struct operation_site {

@@ -469,7 +469,8 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 		result->wait_ns = monotonic_ns() - began_ns;
 		if (r != -EBUSY && r != -ETIME && r != -ETIMEDOUT)
 			return r;
-		if (result->wait_ns + gap_ns > wait_ns)
+		if (result->wait_ns + gap_ns > wait_ns ||
+		    (request->options->give_up && request->options->give_up()))
 			return attempts_fail(attempt, r, diag);
 		sightings_expire(attempt, attempt->stopped_at_ns);
 		sleep_ns(gap_ns);
