@@ -366,7 +366,7 @@ static int manifest_read(struct reader *reader)
 			"the code (%u)",
 			patch->manifest->target.machine,
 			patch->arch->e_machine);
-	return entry_points_check(reader);
+	return 0;
 }
 
 /* --- symbols and imports --- */
@@ -737,8 +737,9 @@ static int header_read(struct reader *reader, const struct buffer *bytes)
 static int patch_read(struct reader *reader, const struct buffer *bytes)
 {
 	static int (*const steps[])(struct reader * reader) = {
-		segments_read, dynamic_read, manifest_read,
-		symbols_read,  imports_sort, relocs_read,
+		/* First: any other shared object should be called that. */
+		manifest_read, segments_read, dynamic_read, entry_points_check,
+		symbols_read,  imports_sort,  relocs_read,
 	};
 	int r;
 
