@@ -75,11 +75,16 @@ UNDO=()
 
 at_end() { UNDO+=("$*"); }
 
+# The next process should have this number, if it is free.
+WANTED_PID=
+
 # Starts PROGRAM ARG...; waits for its "ready". Sets PID.
 start_program()
 {
 	local n=${#STARTED[@]} in out
 	mkfifo "$TMP/in.$n" "$TMP/out.$n"
+	[ -z "$WANTED_PID" ] ||
+		echo $((WANTED_PID - 1)) >/proc/sys/kernel/ns_last_pid
 	(
 		cd "$TMP"
 		for fd in ${IN[@]+"${IN[@]}"} ${OUT[@]+"${OUT[@]}"}; do
@@ -248,7 +253,7 @@ fix_exit() # STATUS NAME TARGET [OPTION]...
 		cat
 	} >"$TMP/$name.c"
 	(cd "$TMP" && program_exit $want "$BIN/hotfix-build" --target "$target" \
-		--name "$name" -o "$TMP/$name.hotfix.so" "$@" "$name.c")
+		--name "$name" -o "$TMP/$name.hotfix.so" "$name.c" "$@")
 	STDOUT=$(<"$TMP/stdout") STDERR=$(<"$TMP/stderr")
 }
 
@@ -319,8 +324,9 @@ run_tests()
 		TMP=$dir/$name
 		mkdir "$TMP"
 		chmod 755 "$dir" "$TMP"
-		status=0
-		run_test "$name" >"$dir/log" 2>&1 || status=$?
+		# Not in a condition: that would switch `set -e` off in there.
+		run_test "$name" >"$dir/log" 2>&1
+		status=$?
 		((++nr))
 		case $status in
 		0) echo "ok $nr - ${name#test_}" ;;

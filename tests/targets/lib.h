@@ -7,6 +7,7 @@ int left_value(void);
 int left_twice(void);
 int left_hidden(int x);
 int left_tick(void);
+int left_spare(void);
 int right_value(void);
 int right_hidden(int x);
 int right_tick(void);

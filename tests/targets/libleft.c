@@ -32,3 +32,10 @@ LIBRARY_FUNCTION int left_tick(void)
 {
 	return ++left_ticks;
 }
+
+#ifndef THIN /* an older version of this library */
+LIBRARY_FUNCTION int left_spare(void)
+{
+	return left_base + 5;
+}
+#endif

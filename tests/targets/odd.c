@@ -121,17 +121,32 @@ static void do_mdwe(int nr, char **args)
 /* Takes every free page within 3 GiB of the program. */
 static void do_fill(int nr, char **args)
 {
-	uint64_t here = (uint64_t)(uintptr_t)&value, reach = 3ull << 30, size;
-	uint64_t low = here > reach + (1 << 16) ? here - reach : 1 << 16;
+	static char maps[1 << 16];
+	uint64_t here = (uint64_t)(uintptr_t)&value, reach = 3ull << 30;
+	uint64_t gap = here > reach + (1 << 16) ? here - reach : 1 << 16;
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	size_t size = 0;
+	ssize_t got;
 
 	(void)nr, (void)args;
-	low &= ~0xfffull;
-	for (size = 1 << 30; size >= 4096; size /= 4)
-		for (uint64_t at = low; at < here + reach; at += size)
-			mmap((void *)(uintptr_t)at, size, PROT_NONE,
+	gap &= ~0xfffull;
+	while ((got = read(fd, maps + size, sizeof(maps) - 1 - size)) > 0)
+		size += (size_t)got;
+	close(fd);
+	for (char *line = maps; *line && gap < here + reach;
+	     line = strchr(line, '\n') + 1) {
+		uint64_t start = strtoull(line, &line, 16);
+		uint64_t end = strtoull(line + 1, NULL, 16);
+
+		if (start > here + reach)
+			start = (here + reach) & ~0xfffull;
+		if (start > gap)
+			mmap((void *)(uintptr_t)gap, start - gap, PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
 				     MAP_FIXED_NOREPLACE,
 			     -1, 0);
+		gap = end > gap ? end : gap;
+	}
 	answer("ok");
 }
 

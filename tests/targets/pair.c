@@ -3,6 +3,8 @@
  */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
 
 #include "lib.h"
 #include "target.h"
@@ -67,6 +69,49 @@ static void do_ticks_thread(int nr, char **args)
 	answer("%d %d", ticks[0], ticks[1]);
 }
 
+/* --- workers that call a library function all the time ------------------- */
+
+static atomic_ulong nr_calls, nr_bad;
+
+static void *worker_run(void *unused)
+{
+	for (unsigned int i = 1;; i++) {
+		int got = left_value();
+
+		if (i % 256 == 0)
+			nanosleep(&(struct timespec){ 0, 500000 }, NULL);
+
+		if (got < 10 || got > 19)
+			atomic_fetch_add(&nr_bad, 1);
+		atomic_fetch_add(&nr_calls, 1);
+	}
+	return unused;
+}
+
+static void do_left_workers(int nr, char **args)
+{
+	pthread_t thread;
+	int count = 0;
+
+	while (count < number(nr, args, 1) &&
+	       !pthread_create(&thread, NULL, worker_run, NULL))
+		count++;
+	answer("%d", count);
+}
+
+/* Answers after a thousand more calls. */
+static void do_left_calls(int nr, char **args)
+{
+	unsigned long until = atomic_load(&nr_calls) + 1000;
+
+	(void)nr, (void)args;
+	while (atomic_load(&nr_calls) < until)
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+	answer("bad %lu", atomic_load(&nr_bad));
+}
+
+/* --- commands ------------------------------------------------------------ */
+
 static void do_load(int nr, char **args)
 {
 	plug_handle = nr > 1 ? dlopen(args[1], RTLD_NOW) : NULL;
@@ -95,7 +140,10 @@ int main(void)
 		{ "right", do_right },	 { "hidden", do_hidden },
 		{ "ticks", do_ticks },	 { "ticks-thread", do_ticks_thread },
 		{ "load", do_load },	 { "unload", do_unload },
-		{ "plug", do_plug },	 { NULL, NULL },
+		{ "plug", do_plug },
+		{ "left-workers", do_left_workers },
+		{ "left-calls", do_left_calls },
+		{ NULL, NULL },
 	};
 
 	return target_main(commands);

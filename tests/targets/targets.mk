@@ -28,6 +28,9 @@ $(TARGET_DIR)/bsymbolic/lib%.so: tests/targets/lib%.c tests/targets/lib.h
 	$(Q)$(CC) $(TARGET_LIB_CFLAGS) -shared -Wl,-Bsymbolic -Wl,-soname,lib$*.so -o $@ $<
 TARGETS += $(TARGET_DIR)/bsymbolic/libleft.so $(TARGET_DIR)/bsymbolic/libright.so
 
+TARGET_LDFLAGS_notes := -Wl,-T,tests/targets/notes.ld
+$(TARGET_DIR)/notes: tests/targets/notes.ld
+
 # calc, in every way that programs are built.
 CALC_VARIANTS := static static-pie nopie musl musl-static cet patchable pg \
 	O0 O3 sections other noid

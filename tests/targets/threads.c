@@ -51,7 +51,7 @@ static atomic_int nr_inside;
 static int results[2]; /* what those who came out brought with them */
 static pthread_t held;
 
-static void gate_pass(void)
+PATCHABLE static void gate_pass(void)
 {
 	char byte;
 
@@ -74,22 +74,23 @@ PATCHABLE int hold_outer(int mark)
 	return hold(mark) + value_base;
 }
 
-static void *hold_run(void *mark)
+static void *hold_run(void *how)
 {
-	int got = hold((int)(long)mark);
+	int got = ((int (*)(int))how)(0);
 
 	if (write(results[1], &got, sizeof(got)) != sizeof(got))
 		abort();
 	return NULL;
 }
 
-/* hold N: starts N threads, answers when all are inside. */
+/* hold N, hold-outer N: starts N threads, answers when all are inside. */
 static void do_hold(int nr, char **args)
 {
+	void *how = strcmp(args[0], "hold") ? (void *)hold_outer : (void *)hold;
 	int want = atomic_load(&nr_inside) + number(nr, args, 1);
 
 	for (int i = atomic_load(&nr_inside); i < want; i++)
-		if (thread_start(i + 1 == want ? &held : NULL, hold_run, NULL))
+		if (thread_start(i + 1 == want ? &held : NULL, hold_run, how))
 			abort();
 	while (atomic_load(&nr_inside) != want)
 		sched_yield();
@@ -143,6 +144,8 @@ PATCHABLE int contract_give(int sum)
 static void *contract_run(void *unused)
 {
 	for (int i = 0; !atomic_load(&stop); i = (i + 1) & 0xffff) {
+		if (i % 256 == 0)
+			nanosleep(&(struct timespec){ 0, 50000 }, NULL);
 		if (contract_give(i) != i)
 			atomic_fetch_add(&nr_broken, 1);
 		atomic_fetch_add(&nr_rounds, 1);
@@ -187,10 +190,15 @@ static void do_contract_now(int nr, char **args)
 
 static ucontext_t coroutine, back;
 
+PATCHABLE void step_away(void)
+{
+	swapcontext(&coroutine, &back);
+}
+
 /* Leaves its stack while it is on it. */
 PATCHABLE int step(int mark)
 {
-	swapcontext(&coroutine, &back);
+	step_away();
 	return mark + 1;
 }
 
@@ -223,7 +231,7 @@ static void do_resume(int nr, char **args)
 	if (read(results[0], &got, sizeof(got)) != sizeof(got))
 		abort();
 	/* Nothing of it may stay behind in memory. */
-	memset(coroutine.uc_stack.ss_sp, 0, STACK_SIZE);
+	explicit_bzero(coroutine.uc_stack.ss_sp, STACK_SIZE);
 	free(coroutine.uc_stack.ss_sp);
 	memset(&coroutine, 0, sizeof(coroutine));
 	answer("%d", got);
@@ -265,9 +273,13 @@ PATCHABLE static int red_zone_sum(void)
 	return (int)sum;
 }
 
+static bool red_zone_naps;
+
 static void *red_zone_run(void *unused)
 {
 	while (!atomic_load(&stop)) {
+		if (red_zone_naps)
+			nanosleep(&(struct timespec){ 0, 50000 }, NULL);
 		if (red_zone_sum() != 136)
 			atomic_fetch_add(&nr_broken, 1);
 		atomic_fetch_add(&nr_rounds, 1);
@@ -275,8 +287,10 @@ static void *red_zone_run(void *unused)
 	return unused;
 }
 
+/* red-zone N [naps]: with naps, the function is left now and then. */
 static void do_red_zone(int nr, char **args)
 {
+	red_zone_naps = nr > 2;
 	for (int i = 0; i < number(nr, args, 1); i++)
 		if (thread_start(NULL, red_zone_run, NULL))
 			abort();
@@ -368,7 +382,8 @@ static void *random_run(void *unused)
 	while (!atomic_load(&stop)) {
 		if (rand() == 4)
 			atomic_fetch_add(&nr_broken, 1);
-		atomic_fetch_add(&nr_rounds, 1);
+		if (atomic_fetch_add(&nr_rounds, 1) % 256 == 0)
+			nanosleep(&(struct timespec){ 0, 50000 }, NULL);
 	}
 	return unused;
 }
@@ -512,6 +527,7 @@ static void do_stop(int nr, char **args)
 static const struct command commands[] = {
 	{ "value", do_value },
 	{ "hold", do_hold },
+	{ "hold-outer", do_hold },
 	{ "let", do_let },
 	{ "cancel", do_cancel },
 	{ "contract", do_contract },

@@ -1,0 +1,198 @@
+#!/bin/bash
+# Old and new code never mix: busy functions are waited for, or refused with a
+# report; in entry mode the running activation finishes in the old code.
+. "$(dirname "$0")/lib.sh"
+
+fix_hold() # NAME
+{
+	fix "$1" threads <<-'EOF'
+		extern void gate_pass(void);
+		int hold(int mark) { gate_pass(); return mark + 2; }
+		HOTFIX_REPLACE(hold);
+	EOF
+}
+
+# Applied while a thread is inside: the patch waits; when it is let out, the
+# patch is in. Nobody ran a mix.
+test_waits_until_a_thread_leaves()
+{
+	start_target threads
+	fix_hold waits
+	expect 'hold 1' 'inside 1'
+	hotfix_start apply "$FIX" -p $PID --wait 20s
+	await is_traced
+	expect 'let 1' 1
+	hotfix_wait 0
+	expect 'hold 1' 'inside 1'
+	expect 'let 1' 2
+}
+
+test_busy_is_refused_with_a_report()
+{
+	start_target threads
+	fix_hold busy
+	expect 'hold 1' 'inside 1'
+	refused 4 'hold' apply "$FIX" -p $PID --wait 200ms
+	stderr_says 'thread [0-9]+'
+	stderr_says 'read'
+	stderr_says 'hint: '
+	expect 'let 1' 1
+	hotfix apply "$FIX" -p $PID
+	expect 'hold 1' 'inside 1'
+	expect 'let 1' 2
+}
+
+# One of thirty.
+test_busy_in_one_thread_of_many()
+{
+	start_target threads
+	fix_hold busy
+	expect 'block 29' 'blocked 29'
+	expect 'hold 1' 'inside 1'
+	refused 4 'hold' apply "$FIX" -p $PID --wait 200ms
+	expect 'let 1' 1
+	hotfix apply "$FIX" -p $PID
+}
+
+# The busy frame stands below other ones: hold_outer() calls hold().
+test_busy_deeper_on_the_stack()
+{
+	start_target threads
+	fix outer threads <<-'EOF'
+		extern int hold(int mark);
+		int hold_outer(int mark) { return hold(mark) + 100; }
+		HOTFIX_REPLACE(hold_outer);
+	EOF
+	expect 'hold-outer 1' 'inside 1'
+	refused 4 'hold_outer' apply "$FIX" -p $PID --wait 100ms
+	expect 'let 1' 2
+	hotfix apply "$FIX" -p $PID
+	expect 'hold-outer 1' 'inside 1'
+	expect 'let 1' 101
+}
+
+# Blocked inside: goes on in the old code, while others take the new.
+test_entry_mode_while_blocked_inside()
+{
+	start_target threads
+	fix_hold entry
+	expect 'hold 2' 'inside 2'
+	hotfix apply "$FIX" -p $PID --mode entry
+	expect 'hold 1' 'inside 3'
+	expect 'let 3' '1 1 2'
+	expect 'hold 1' 'inside 1'
+	expect 'let 1' 2
+	hotfix revert entry -p $PID
+	expect 'hold 1' 'inside 1'
+	expect 'let 1' 1
+}
+
+# One thread in the old code, called by the new; another in the new alone.
+test_original_with_threads_inside()
+{
+	start_target threads
+	fix both threads <<-'EOF'
+		int hold(int mark) { return 10 + HOTFIX_ORIGINAL(hold)(mark); }
+		HOTFIX_REPLACE(hold);
+	EOF
+	hotfix apply "$FIX" -p $PID
+	expect 'hold 2' 'inside 2'
+	expect 'let 2' '11 11'
+	hotfix revert both -p $PID
+	expect 'hold 1' 'inside 1'
+	expect 'let 1' 1
+}
+
+test_contract()
+{
+	start_target threads
+	fix contract threads <<-'EOF'
+		extern volatile int contract_unit;
+		int contract_take(int sum) { return sum - 100 * contract_unit; }
+		HOTFIX_REPLACE(contract_take);
+		int contract_give(int sum)
+		{
+			return contract_take(sum + 100 * contract_unit);
+		}
+		HOTFIX_REPLACE(contract_give);
+	EOF
+	expect 'contract 6' ok
+	snapshot
+	for i in 1 2 3 4 5; do
+		hotfix apply "$FIX" -p $PID --wait 10s
+		expect rounds 'broken 0'
+		expect contract-now '5 -95'
+		hotfix revert contract -p $PID --wait 10s
+		expect rounds 'broken 0'
+		expect contract-now '5 4'
+	done
+	unchanged
+}
+
+# Revert while the new function never returns: refused, and the patch stays.
+test_revert_of_a_busy_replacement()
+{
+	start_target threads
+	fix_hold busy
+	hotfix apply "$FIX" -p $PID
+	expect 'hold 1' 'inside 1'
+	refused 4 'hold' revert busy -p $PID --wait 200ms
+	expect 'let 1' 2
+	expect 'hold 1' 'inside 1'
+	expect 'let 1' 2
+	hotfix revert busy -p $PID
+	expect 'hold 1' 'inside 1'
+	expect 'let 1' 1
+}
+
+# In entry mode it can be reverted; the mapping stays while it is needed.
+test_revert_in_entry_mode_keeps_what_is_needed()
+{
+	start_target threads
+	fix_hold kept
+	hotfix apply "$FIX" -p $PID
+	expect 'hold 1' 'inside 1'
+	hotfix revert kept -p $PID --mode entry --json
+	json_is results.0.outcome retired
+	expect 'hold 1' 'inside 2'
+	expect 'let 2' '2 1'
+	grep -q hotfix:kept /proc/$PID/maps
+	hotfix recover -p $PID
+	! grep hotfix /proc/$PID/maps || fail 'still mapped, used by nobody'
+}
+
+test_coroutine()
+{
+	start_target threads
+	fix step threads <<-'EOF'
+		extern void step_away(void);
+		int step(int mark) { step_away(); return mark + 2; }
+		HOTFIX_REPLACE(step);
+	EOF
+	expect coroutine suspended
+	refused 4 'step' apply "$FIX" -p $PID --wait 200ms --scan=all
+	expect resume 1
+	hotfix apply "$FIX" -p $PID --scan=all
+	expect coroutine suspended
+	refused 4 'step' revert step -p $PID --wait 200ms --scan=all
+	expect resume 2
+	hotfix revert step -p $PID --scan=all
+	expect coroutine suspended
+	expect resume 1
+}
+
+# A budget that no stop can keep; and one that any can.
+test_max_pause()
+{
+	start_target threads
+	fix_value two threads 2
+	expect 'block 64' 'blocked 64'
+	snapshot
+	hotfix_exit 4 apply "$FIX" -p $PID --max-pause 1us --wait 500ms
+	stderr_says 'pause'
+	unchanged
+	hotfix apply "$FIX" -p $PID --max-pause 2s
+	expect value 2
+}
+
+run_tests "$@"

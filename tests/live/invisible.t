@@ -1,0 +1,148 @@
+#!/bin/bash
+# What a target must not notice: its red zones, its blocked system calls, its
+# parent, its files, its cancellations.
+. "$(dirname "$0")/lib.sh"
+
+rounds() # COUNT NAME: apply and revert
+{
+	local i
+	for ((i = 0; i < $1; i++)); do
+		hotfix apply "$FIX" -p $PID
+		hotfix revert $2 -p $PID
+	done
+}
+
+# Two leaves keep live data below their stack pointers all the time.
+test_red_zone()
+{
+	start_target threads
+	fix_value two threads 2
+	expect 'red-zone 2' ok
+	expect rounds 'broken 0'
+	rounds 40 two
+	expect rounds 'broken 0'
+}
+
+# The very function with the red zone is the one that is replaced.
+test_red_zone_of_the_patched_function()
+{
+	start_target threads
+	fix leaf threads <<-'EOF'
+		static int red_zone_sum(void) { return 136; }
+		HOTFIX_REPLACE(red_zone_sum);
+	EOF
+	expect 'red-zone 2 naps' ok
+	local i
+	for ((i = 0; i < 20; i++)); do
+		hotfix apply "$FIX" -p $PID --wait 10s
+		expect rounds 'broken 0'
+		hotfix revert leaf -p $PID --wait 10s
+		expect rounds 'broken 0'
+	done
+}
+
+# epoll_wait, poll, nanosleep, a futex, msgrcv, sigwaitinfo, pause, read: not
+# one comes back before its time.
+test_blocked_system_calls()
+{
+	start_target threads
+	fix_value two threads 2
+	expect sleep 7
+	expect 'block 8' 'blocked 15'
+	snapshot
+	rounds 30 two
+	expect interrupted 0
+	unchanged
+	finish
+}
+
+test_parent_sees_no_stop()
+{
+	start_target watch "$TARGETS/calc"
+	fix_value two calc 2
+	local parent=$PID child
+	ask child
+	child=$ANSWER
+	IN[$child]=${IN[$parent]} OUT[$child]=${OUT[$parent]}
+	PID=$child
+	rounds 32 two
+	hotfix apply "$FIX" -p $PID
+	expect 'pass value' 2
+	expect stops 0
+}
+
+# Neither in a temporary directory, nor where the command was run, nor where
+# the target was.
+test_no_files_left()
+{
+	local name=leftover-$$-$RANDOM
+	start_target calc
+	fix_value $name calc 2
+	mkdir "$TMP/tmp" "$TMP/here"
+	touch "$TMP/stdout" "$TMP/stderr"
+	ls -A "$TMP" >"$TMP/tmp/before"
+	(
+		cd "$TMP/here"
+		export TMPDIR=$TMP/tmp
+		hotfix apply "$FIX" -p $PID
+		hotfix status -p $PID
+		hotfix check "$FIX" -p $PID
+		hotfix show "$FIX"
+		hotfix revert $name -p $PID
+	)
+	ls -A "$TMP" | diff "$TMP/tmp/before" - || fail 'left beside the target'
+	is "$(ls -A "$TMP/tmp" "$TMP/here" | grep -vE ':|^$')" before
+	is "$(find /tmp /dev/shm /run /var/tmp -maxdepth 1 -name "*$name*")" ''
+}
+
+# Also hotfix-build takes its intermediate files with it.
+test_build_leaves_no_files()
+{
+	mkdir "$TMP/tmp"
+	export TMPDIR=$TMP/tmp
+	fix_value two calc 2
+	[ -z "$(ls -A "$TMP/tmp")" ] || fail "left: $(ls "$TMP/tmp")"
+	fix_exit 1 broken calc <<<'this is not C'
+	[ -z "$(ls -A "$TMP/tmp")" ] || fail "left: $(ls "$TMP/tmp")"
+}
+
+# A thread blocked in a function is cancelled after the process was patched.
+test_cancel()
+{
+	start_target threads
+	fix_value two threads 2
+	expect 'hold 2' 'inside 2'
+	rounds 3 two
+	hotfix apply "$FIX" -p $PID
+	expect cancel cancelled
+	expect 'let 1' 1
+	expect value 2
+}
+
+# The same inside the replacement: its frames can be unwound.
+test_cancel_inside_the_replacement()
+{
+	start_target threads
+	fix hold threads <<-'EOF'
+		extern void gate_pass(void);
+		int hold(int mark) { gate_pass(); return mark + 2; }
+		HOTFIX_REPLACE(hold);
+	EOF
+	hotfix apply "$FIX" -p $PID
+	expect 'hold 1' 'inside 1'
+	expect cancel cancelled
+}
+
+# Signals that arrive meanwhile are neither lost nor doubled.
+test_signals_arrive()
+{
+	start_target calc
+	fix_value two calc 2
+	expect alarms ok
+	ask 'workers 2'
+	rounds 20 two
+	expect alarmed 'bad 0'
+	expect calls 'bad 0'
+}
+
+run_tests "$@"

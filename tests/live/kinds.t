@@ -1,0 +1,118 @@
+#!/bin/bash
+# Every way in which programs are built: static and dynamic, PIE and not, glibc
+# and musl, with landing pads, patchable entries, profiling, stripped.
+. "$(dirname "$0")/lib.sh"
+
+# Function, static function and data, thread-local data, workers, and back.
+whole_round() # TARGET [hotfix-build option...]
+{
+	ask 'workers 2'
+	# The first thread makes mappings that later ones use again.
+	ask tick-thread
+	fix round "$@" <<-'EOF'
+		extern volatile int base_value;
+		extern __thread int ticks;
+		int value(void) { return base_value + 1; }
+		HOTFIX_REPLACE(value);
+		static int hidden(int x) { return x * 5 + base_value; }
+		HOTFIX_REPLACE(hidden);
+		int tick(void) { return ticks += 10; }
+		HOTFIX_REPLACE(tick);
+	EOF
+	snapshot
+	hotfix apply "$FIX" -p $PID
+	expect calls 'bad 0'
+	expect value 2
+	expect 'hidden 2' 11
+	expect tick 110
+	expect tick-thread 110
+	hotfix revert round -p $PID
+	expect calls 'bad 0'
+	expect value 1
+	expect 'hidden 2' 7
+	expect tick 111
+	unchanged
+	ask seen
+	expect calls 'bad 0'
+	expect seen 1
+}
+
+variant() { start_target calc-$1 && whole_round calc-$1; }
+
+test_static() { variant static; }
+test_static_pie() { variant static-pie; }
+test_no_pie() { variant nopie; }
+test_musl() { variant musl; }
+test_musl_static() { variant musl-static; }
+test_endbr64() { variant cet; }
+test_patchable_entry() { variant patchable; }
+test_profiled() { variant pg; }
+test_unoptimised() { variant O0; }
+test_optimised_hard() { variant O3; }
+test_function_sections() { variant sections; }
+
+# The landing pad stays the first instruction: indirect calls may check it.
+test_endbr64_stays()
+{
+	start_target calc-cet
+	fix_value two calc-cet 2
+	hotfix apply "$FIX" -p $PID --json
+	"$PYTHON" - $PID "$(json results.0.functions.0.from)" <<-'EOF'
+		import sys
+		with open("/proc/%s/mem" % sys.argv[1], "rb") as memory:
+		    memory.seek(int(sys.argv[2], 16))
+		    first = memory.read(4)
+		sys.exit(first != b"\xf3\x0f\x1e\xfa")
+	EOF
+}
+
+# Room made by the compiler is taken before any instruction is.
+test_patchable_entry_is_used()
+{
+	start_target calc-patchable
+	fix_value two calc-patchable 2
+	hotfix apply "$FIX" -p $PID --json
+	json_is results.0.functions.0.strategy nop-room
+}
+
+# Symbols from a separate file; the running program has none.
+test_stripped_with_debuginfo()
+{
+	objcopy --only-keep-debug "$TARGETS/calc" "$TMP/calc.debug"
+	strip -o "$TMP/calc" "$TARGETS/calc"
+	start_program "$TMP/calc"
+	whole_round "$TMP/calc" --debuginfo "$TMP/calc.debug"
+}
+
+test_stripped_with_debuglink()
+{
+	objcopy --only-keep-debug "$TARGETS/calc" "$TMP/calc.debug"
+	cp "$TARGETS/calc" "$TMP/calc"
+	(cd "$TMP" && strip calc && objcopy --add-gnu-debuglink=calc.debug calc)
+	start_program "$TMP/calc"
+	whole_round "$TMP/calc"
+}
+
+# Stripped and nothing said: words, not a guess.
+test_stripped_without()
+{
+	strip -o "$TMP/calc" "$TARGETS/calc"
+	fix_exit 3 two "$TMP/calc" <<-'EOF'
+		int value(void) { return 2; }
+		HOTFIX_REPLACE(value);
+	EOF
+	stderr_says 'hotfix-build: error: '
+	stderr_says 'debug'
+	[ ! -e "$TMP/two.hotfix.so" ]
+}
+
+test_without_build_id()
+{
+	fix_exit 3 two calc-noid <<-'EOF'
+		int value(void) { return 2; }
+		HOTFIX_REPLACE(value);
+	EOF
+	stderr_says 'build-id'
+}
+
+run_tests "$@"
