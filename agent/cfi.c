@@ -8,6 +8,7 @@
 #include "cfi.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ENCODING_FORMAT 0x0f
@@ -330,6 +331,104 @@ int cfi_find(const struct cfi_memory *memory, hf_addr header,
 		return -ENOENT;
 	*ret_entry = entry;
 	return 0;
+}
+
+/* --- a table for those who have none ---------------------------------------- */
+
+struct table_builder {
+	struct table_line *lines;
+	size_t nr, capacity;
+};
+
+static int builder_add(struct table_builder *builder, int64_t code, int64_t fde)
+{
+	if (code != (int32_t)code || fde != (int32_t)fde)
+		return -EBADMSG;
+	if (builder->nr == builder->capacity) {
+		size_t capacity = builder->capacity ? 2 * builder->capacity :
+						      1024;
+		struct table_line *lines = reallocarray(builder->lines, capacity,
+							sizeof(*lines));
+
+		if (!lines)
+			return -ENOMEM;
+		builder->lines = lines;
+		builder->capacity = capacity;
+	}
+	builder->lines[builder->nr++] =
+		(struct table_line){ (int32_t)code, (int32_t)fde };
+	return 0;
+}
+
+/* Every FDE between two addresses. Zero lengths are padding between files. */
+static int builder_scan(struct table_builder *builder,
+			const struct cfi_memory *memory, struct range frames,
+			hf_addr header)
+{
+	struct cursor cursor = { memory, frames.start, frames.end, 0 };
+
+	while (!cursor.error && cursor.end - cursor.at >= 4) {
+		hf_addr at = cursor.at;
+		uint64_t length = cursor_unsigned(&cursor, 4);
+		struct cfi_entry entry = { 0 };
+		int r;
+
+		if (cursor.error || !length)
+			continue;
+		if (length < 4 || length > ENTRY_SIZE_MAX)
+			return -EBADMSG;
+		if (cursor_unsigned(&cursor, 4)) {
+			r = fde_parse(memory, at, &entry);
+			if (!r)
+				r = builder_add(builder,
+						(int64_t)(entry.code.start -
+							  header),
+						(int64_t)(at - header));
+			if (r < 0)
+				return r;
+		}
+		cursor_skip(&cursor, length - 4);
+	}
+	return cursor.error;
+}
+
+static int line_compare(const void *a, const void *b)
+{
+	const struct table_line *left = a, *right = b;
+
+	return (left->code > right->code) - (left->code < right->code);
+}
+
+int cfi_make_header(const struct cfi_memory *memory, struct range frames,
+		    hf_addr header, uint8_t **ret_header, size_t *ret_size)
+{
+	/* The pointer to .eh_frame is of no use to us: it may be anything. */
+	uint8_t start[12] = { HEADER_VERSION, 0x0b, COUNT_UDATA4,
+			      TABLE_DATAREL_SDATA4 };
+	struct table_builder builder = { 0 };
+	uint32_t nr;
+	size_t size;
+	int r;
+
+	r = builder_scan(&builder, memory, frames, header);
+	if (!r && !builder.nr)
+		r = -EBADMSG;
+	if (r < 0) {
+		free(builder.lines);
+		return r;
+	}
+	qsort(builder.lines, builder.nr, sizeof(*builder.lines), line_compare);
+	nr = (uint32_t)builder.nr;
+	memcpy(start + 8, &nr, sizeof(nr));
+	size = builder.nr * sizeof(*builder.lines);
+	*ret_header = malloc(sizeof(start) + size);
+	if (*ret_header) {
+		memcpy(*ret_header, start, sizeof(start));
+		memcpy(*ret_header + sizeof(start), builder.lines, size);
+		*ret_size = sizeof(start) + size;
+	}
+	free(builder.lines);
+	return *ret_header ? 0 : -ENOMEM;
 }
 
 /*

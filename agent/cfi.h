@@ -47,6 +47,20 @@ int cfi_find(const struct cfi_memory *memory, hf_addr header,
 	     size_t header_size, hf_addr pc, struct cfi_entry *ret_entry);
 
 /**
+ * cfi_make_header() - the .eh_frame_hdr that a linker would have made
+ * @frames:     .eh_frame
+ * @header:     address that it shall be thought to stand at, within 2 GiB of
+ *              the code and of @frames
+ * @ret_header: owned by the caller (free)
+ *
+ * For programs that were linked without one.
+ *
+ * Return: 0; -EBADMSG; -ENOMEM; what @memory returned.
+ */
+int cfi_make_header(const struct cfi_memory *memory, struct range frames,
+		    hf_addr header, uint8_t **ret_header, size_t *ret_size);
+
+/**
  * cfi_is_outermost() - does @entry declare the return address undefined at @pc?
  *
  * Return: 0; -EBADMSG a program that cannot be followed; what @memory returned.

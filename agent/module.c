@@ -516,6 +516,16 @@ static void search_ascending(struct modules *modules)
 		search_add(modules, i);
 }
 
+/* Here a program without unwind tables can still be one with an .eh_frame. */
+static void executable_complete(const struct process *process,
+				struct modules *modules)
+{
+	for (size_t i = 0; i < modules->nr; i++)
+		if (modules->entries[i].is_executable &&
+		    !modules->entries[i].eh_frame_hdr)
+			module_find_eh_frame(process, &modules->entries[i]);
+}
+
 static int modules_order(const struct process *process, struct modules *modules)
 {
 	modules->search = calloc(modules->nr + 1, sizeof(*modules->search));
@@ -538,6 +548,8 @@ int modules_read(const struct process *process, const struct mappings *mappings,
 		r = modules_find_executable(process, mappings, &modules);
 	if (!r)
 		r = modules_order(process, &modules);
+	if (!r)
+		executable_complete(process, &modules);
 	if (!r && !modules.nr && !process_alive(process))
 		r = -ESRCH;
 	if (r) {

@@ -47,6 +47,9 @@ struct module {
 	size_t dynamic_size;
 	hf_addr eh_frame_hdr;	/* PT_GNU_EH_FRAME, 0: none */
 	size_t eh_frame_hdr_size;
+	/* The main program's .eh_frame when it has no PT_GNU_EH_FRAME, as gcc
+	 * -static leaves it; from the section headers of its file. */
+	struct range eh_frame;
 	bool has_tls;
 	uint64_t tls_size, tls_alignment;
 	char soname[96]; /* DT_SONAME, "" when none */
@@ -84,6 +87,9 @@ void modules_release(struct modules *modules);
 int module_build_id_at(const struct process *process,
 		       const struct mapping *mapping,
 		       struct build_id *ret_id);
+
+/* Finds @module->eh_frame, if that can be had. Called by modules_read(). */
+void module_find_eh_frame(const struct process *process, struct module *module);
 
 /**
  * modules_match() - the module that a build-id names

@@ -31,6 +31,10 @@
  * Tables come from the target, and the expressions in them can loop.
  */
 #define READS_MAX   1000000
+/* The same for making a table, once. */
+#define MAKE_READS_MAX 50000000
+/* Below vm.mmap_min_addr nothing is mapped, and so little is used above. */
+#define MADE_HEADER 0x1000
 
 /* Exported for debuggers and declared in no header. */
 int UNW_OBJ(dwarf_search_unwind_table)(unw_addr_space_t space, unw_word_t ip,
@@ -62,6 +66,9 @@ struct unwinder {
 	unw_addr_space_t space;
 	struct pages table_pages;
 	struct pages stack_pages;
+	/* A .eh_frame_hdr of ours, thought to stand at MADE_HEADER. */
+	uint8_t *made_header;
+	size_t made_header_size;
 
 	/* While a thread is walked: */
 	const struct thread *thread;
@@ -127,6 +134,19 @@ static int pages_read(struct pages *pages, const struct process *process,
 	return 0;
 }
 
+/* What is ours to say. Return: false: it is the target's. */
+static bool made_header_read(const struct unwinder *unwinder, hf_addr address,
+			     void *data, size_t size)
+{
+	size_t made = unwinder->made_header_size;
+
+	if (address < MADE_HEADER || address - MADE_HEADER > made ||
+	    size > made - (address - MADE_HEADER))
+		return false;
+	memcpy(data, unwinder->made_header + (address - MADE_HEADER), size);
+	return true;
+}
+
 static int read_table(void *context, hf_addr address, void *data, size_t size)
 {
 	struct unwinder *unwinder = context;
@@ -134,6 +154,8 @@ static int read_table(void *context, hf_addr address, void *data, size_t size)
 	if (!unwinder->reads_left)
 		return -EBADMSG;
 	unwinder->reads_left--;
+	if (made_header_read(unwinder, address, data, size))
+		return 0;
 	return pages_read(&unwinder->table_pages, unwinder->process, address,
 			  data, size);
 }
@@ -198,6 +220,8 @@ static int on_access_mem(unw_addr_space_t space, unw_word_t address,
 	if (write || !unwinder->reads_left)
 		return -UNW_EINVAL;
 	unwinder->reads_left--;
+	if (made_header_read(unwinder, address, value, sizeof(*value)))
+		return 0;
 	if (table_find(unwinder, address))
 		pages = &unwinder->table_pages;
 	return pages_read(pages, unwinder->process, address, value,
@@ -279,6 +303,33 @@ static int tables_add(struct unwinder *unwinder, const struct table *table)
 	return 0;
 }
 
+/*
+ * A program without .eh_frame_hdr is a static one that stands where it was
+ * linked, so that the addresses below it are free for the one that we make.
+ */
+static void header_make(struct unwinder *unwinder, const struct module *module,
+			struct table *table)
+{
+	const struct cfi_memory memory = { read_table, unwinder };
+	uint8_t *header;
+	size_t size;
+
+	if (unwinder->made_header)
+		return;
+	unwinder->reads_left = MAKE_READS_MAX;
+	if (cfi_make_header(&memory, module->eh_frame, MADE_HEADER, &header,
+			    &size))
+		return;
+	if (module->range.start < MADE_HEADER + size) {
+		free(header);
+		return;
+	}
+	unwinder->made_header = header;
+	unwinder->made_header_size = size;
+	table->header = MADE_HEADER;
+	table->header_size = size;
+}
+
 static int tables_add_modules(struct unwinder *unwinder,
 			      const struct modules *modules)
 {
@@ -288,6 +339,8 @@ static int tables_add_modules(struct unwinder *unwinder,
 				       module->eh_frame_hdr_size };
 		int r;
 
+		if (!table.header && module->eh_frame.end)
+			header_make(unwinder, module, &table);
 		if (!table.header)
 			continue;
 		r = tables_add(unwinder, &table);
@@ -309,11 +362,12 @@ int unwinder_new(const struct process *process, const struct modules *modules,
 	unwinder->space = unw_create_addr_space(&accessors, 0);
 	if (!unwinder->space ||
 	    pages_init(&unwinder->table_pages, TABLE_PAGES) < 0 ||
-	    pages_init(&unwinder->stack_pages, STACK_PAGES) < 0 ||
-	    tables_add_modules(unwinder, modules) < 0)
+	    pages_init(&unwinder->stack_pages, STACK_PAGES) < 0)
 		return hf_fail(diag, -ENOMEM, "cannot prepare to unwind");
 	unw_set_caching_policy(unwinder->space, UNW_CACHE_NONE);
 	pages_forget(&unwinder->table_pages);
+	if (tables_add_modules(unwinder, modules) < 0)
+		return hf_fail(diag, -ENOMEM, "cannot prepare to unwind");
 
 	*ret_unwinder = take_ptr(unwinder);
 	return 0;
@@ -327,6 +381,7 @@ void unwinder_free(struct unwinder *unwinder)
 		unw_destroy_addr_space(unwinder->space);
 	free(unwinder->table_pages.entries);
 	free(unwinder->stack_pages.entries);
+	free(unwinder->made_header);
 	free(unwinder->tables);
 	free(unwinder);
 }

@@ -1,7 +1,8 @@
 /*
  * A held thread's frames, by libunwind over the target's memory.
  *
- * Unwind tables are taken from memory (PT_GNU_EH_FRAME), never from files. An
+ * Unwind tables are taken from memory (PT_GNU_EH_FRAME, or .eh_frame in static
+ * programs, which have no more than that), never from files. An
  * unwind counts only when it reaches the outermost frame, the one whose return
  * address is declared undefined (_start, clone): everything else may have lost
  * frames on the way. Every frame must be covered by the tables: libunwind's

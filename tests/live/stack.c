@@ -258,6 +258,19 @@ TEST(code_without_tables)
 					     1, false, 1 });
 }
 
+/* gcc -static makes no .eh_frame_hdr; .eh_frame is there all the same. */
+TEST(static_program)
+{
+	scene_check(&(struct scene){ "stack_static", "free", 0, false, 0,
+				     false, 0 });
+	if (!tap_failed)
+		scene_check(&(struct scene){ "stack_static", "deep", 1, false,
+					     1, false, 1 });
+	if (!tap_failed)
+		scene_check(&(struct scene){ "stack_static", "stale", 0, false,
+					     1, false, 1 });
+}
+
 TEST(musl_static)
 {
 	scene_check(&(struct scene){ "stack_musl", "free", 0, false, 0, false,

@@ -83,7 +83,9 @@ $(patsubst %,$(O)/tests/targets/modules_%,lazy musl static): tests/targets/modul
 TARGET_CFLAGS_stack_nounwind := -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer
 TARGET_CFLAGS_stack_musl := -fno-pie
 TARGET_LDFLAGS_stack_musl := -static -no-pie
+TARGET_CFLAGS_stack_static := -fno-pie
+TARGET_LDFLAGS_stack_static := -static -no-pie
 $(O)/tests/targets/stack_musl: CC := musl-gcc
-$(O)/tests/targets/stack_musl $(O)/tests/targets/stack_nounwind: tests/targets/stack_scenes.c
+$(O)/tests/targets/stack_musl $(O)/tests/targets/stack_static $(O)/tests/targets/stack_nounwind: tests/targets/stack_scenes.c
 
 $(filter-out %/tiny32,$(TARGETS)): $(wildcard tests/targets/*.h)

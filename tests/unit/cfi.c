@@ -114,6 +114,66 @@ TEST(entry_of_pc)
 }
 
 /* Each program is asked about CODE + 0x10. */
+static int make_header(const struct tables *tables, hf_addr header,
+		       uint8_t **ret_header, size_t *ret_size)
+{
+	struct memory bytes = { tables->bytes, sizeof(tables->bytes) };
+	struct cfi_memory memory = { memory_read, &bytes };
+	/* From the CIE on; what follows the FDE is zeros. */
+	const struct range frames = { BASE + 0x18,
+				      BASE + sizeof(tables->bytes) };
+
+	return cfi_make_header(&memory, frames, header, ret_header, ret_size);
+}
+
+/* Made from .eh_frame alone, it says what the linker's says. */
+TEST(made_header)
+{
+	struct cfi_entry entry;
+	struct tables tables;
+	uint8_t *header;
+	size_t size;
+
+	tables_make(&tables, NULL, 0);
+	CHECK_EQ(make_header(&tables, BASE, &header, &size), 0);
+	CHECK_EQ(size, 20);
+	CHECK_BYTES(header + 8, tables.bytes + 8, 12);
+	memset(tables.bytes, 0, 0x18);
+	memcpy(tables.bytes, header, size);
+	free(header);
+	CHECK_EQ(find(&tables, CODE + 0xff, &entry), 0);
+	CHECK_EQ(entry.code.start, CODE);
+	CHECK_EQ(find(&tables, CODE + 0x100, &entry), -ENOENT);
+}
+
+/* Nothing to index, out of reach, or entries that lead out of the section. */
+TEST(made_header_refused)
+{
+	static const struct { size_t at; uint32_t value; hf_addr header; }
+	cases[] = {
+		{ 0x40, 0, BASE },
+		{ 0x40, 2, BASE },
+		{ 0x40, 0x1000, BASE },
+		{ 0x40, UINT32_MAX, BASE },
+		{ 0x44, 0x1000, BASE },
+		{ 0x18, 0x24, BASE + (1ull << 32) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct tables tables;
+		uint8_t *header = NULL;
+		size_t size;
+
+		tables_make(&tables, NULL, 0);
+		put32(tables.bytes + cases[i].at, cases[i].value);
+		if (!cases[i].value)
+			memset(tables.bytes + 0x40, 0, 0x30);
+		CHECK(make_header(&tables, cases[i].header, &header, &size) <
+		      0);
+		CHECK(!header);
+	}
+}
+
 TEST(undefined_return_address)
 {
 	static const struct {
