@@ -19,7 +19,13 @@
 #define STATUS_SIZE_MAX 65536
 
 /* Fields of "stat" are counted from 1; these stand behind the command. */
-enum { STAT_STATE = 3, STAT_FLAGS = 9, STAT_THREADS = 20, STAT_START = 22 };
+enum {
+	STAT_STATE = 3,
+	STAT_FLAGS = 9,
+	STAT_THREADS = 20,
+	STAT_START = 22,
+	STAT_START_STACK = 28,
+};
 
 static void stat_set(struct process_stat *stat, int field, const char *word)
 {
@@ -35,6 +41,9 @@ static void stat_set(struct process_stat *stat, int field, const char *word)
 		break;
 	case STAT_START:
 		stat->start_time = strtoull(word, NULL, 10);
+		break;
+	case STAT_START_STACK:
+		stat->start_stack = strtoull(word, NULL, 10);
 		break;
 	default:
 		break;

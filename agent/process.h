@@ -78,6 +78,7 @@ struct process_stat {
 	unsigned int flags; /* PF_* of the kernel */
 	long nr_threads;
 	uint64_t start_time;
+	hf_addr start_stack; /* stack pointer of the program's first instant */
 };
 
 /* Return: 0; -ESRCH; -EBADMSG; -errno. */

@@ -21,29 +21,14 @@
 #include "remote.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "../lib/io.h"
 #include "sigframe.h"
-
-static const uint8_t stub_code[] = {
-	0xff, 0xd5,		/* call *%rbp */
-	0x48, 0x89, 0xc7,	/* mov %rax,%rdi */
-	0x48, 0x89, 0xdc,	/* mov %rbx,%rsp */
-	0xb8, 0x0f, 0, 0, 0,	/* mov $15,%eax */
-	0x0f, 0x05,		/* syscall */
-	0xeb, 0xf4,		/* jmp -12, to mov %rbx,%rsp */
-};
-
-#define STUB_SIZE sizeof(stub_code)
-#define STUB_CALL 0
-#define STUB_RESTORE 5
-#define STUB_BEHIND_SYSCALL 15
+#include "stub.h"
 
 #define RED_ZONE 128
 /* Room below the frame: for a signal handler after our death, for a hook. */
@@ -67,13 +52,6 @@ static const uint8_t stub_code[] = {
 #define XSTATE_HEADER 512
 #define XFEATURE_PKRU (1ull << 9)
 
-/* Where the stub goes, and what belongs there. */
-struct stub {
-	hf_addr address;
-	uint8_t own[STUB_SIZE]; /* the program's bytes, from its file */
-	bool present;		/* the stub stands there already */
-};
-
 struct remote {
 	struct tracee *tracee;
 	pid_t tid; /* looked up each time: threads move when others are born */
@@ -94,91 +72,6 @@ struct remote {
 	bool stack_written, stub_written, regs_written, mask_written;
 	uint64_t resend; /* signals that somebody sent meanwhile, by bit */
 };
-
-/* --- the stub's place ------------------------------------------------------- */
-
-/* The program's own bytes at its entry, from the file that runs. */
-static int stub_read_file(const struct process *process, uint64_t offset,
-			  uint8_t *ret_own)
-{
-	owned(close_p) int fd =
-		openat(process->dir, "exe", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	return read_full_at(fd, ret_own, STUB_SIZE, (off_t)offset);
-}
-
-static int entry_unusable(const struct process *process, hf_addr entry,
-			  const char *why, struct hf_diag *diag)
-{
-	return hf_refuse(diag, "entry-changed",
-			 "the entry point %#llx of process %d (%s) cannot be "
-			 "borrowed: %s",
-			 (unsigned long long)entry, (int)process->pid,
-			 process->command, why);
-}
-
-static int stub_locate(const struct process *process,
-		       const struct mappings *mappings, struct stub *ret_stub,
-		       struct hf_diag *diag)
-{
-	struct stub stub = { 0 };
-	uint8_t found[STUB_SIZE];
-	const struct mapping *mapping;
-	int r = auxv_read(process, AT_ENTRY, &stub.address);
-
-	if (r)
-		return hf_fail(diag, r == -ENOENT ? -ESRCH : r,
-			       "process %d shows no entry point",
-			       (int)process->pid);
-	mapping = mappings_find(mappings, stub.address);
-	if (!mapping || !(mapping->protection & PROT_EXEC) || mapping->shared ||
-	    mapping->range.end - stub.address < STUB_SIZE)
-		return entry_unusable(process, stub.address,
-				      "it is not in private program code",
-				      diag);
-	r = process_read(process, stub.address, found, STUB_SIZE);
-	if (!r)
-		r = stub_read_file(process,
-				   mapping->offset +
-					   (stub.address - mapping->range.start),
-				   stub.own);
-	if (r)
-		return hf_fail(diag, r, "cannot read the entry point of "
-			       "process %d",
-			       (int)process->pid);
-	stub.present = !memcmp(found, stub_code, STUB_SIZE);
-	if (!stub.present && memcmp(found, stub.own, STUB_SIZE))
-		return entry_unusable(process, stub.address,
-				      "its bytes differ from those in the file "
-				      "(a packed program, or a breakpoint)",
-				      diag);
-	*ret_stub = stub;
-	return 0;
-}
-
-int remote_stub_present(const struct process *process, bool *ret_present,
-			struct hf_diag *diag)
-{
-	uint8_t found[STUB_SIZE];
-	hf_addr entry;
-	int r = auxv_read(process, AT_ENTRY, &entry);
-
-	if (!r)
-		r = process_read(process, entry, found, STUB_SIZE);
-	if (r == -ENOENT || r == -EFAULT) {
-		/* No entry point to speak of: nothing of ours is there. */
-		*ret_present = false;
-		return 0;
-	}
-	if (r)
-		return hf_fail(diag, r, "cannot read the entry point of "
-			       "process %d",
-			       (int)process->pid);
-	*ret_present = !memcmp(found, stub_code, STUB_SIZE);
-	return 0;
-}
 
 /* --- choosing a thread ------------------------------------------------------ */
 
@@ -527,6 +420,9 @@ static int borrow(struct remote *remote, struct hf_diag *diag)
 		r = stub_locate(process, &mappings, &remote->stub, diag);
 	if (!r)
 		r = thread_pick(remote, &mappings, diag);
+	if (!r)
+		r = stub_check_started(&remote->stub, remote->tracee,
+				       borrowed(remote), &mappings, diag);
 	if (!r)
 		r = thread_save(remote, &mappings, diag);
 	mappings_release(&mappings);
@@ -949,70 +845,4 @@ int remote_end(struct remote *remote, struct hf_diag *diag)
 	buffer_release(&remote->stack);
 	free(remote);
 	return r;
-}
-
-/* --- what a dead agent left ------------------------------------------------- */
-
-/*
- * Inside the stub, or on the way back to it: from a function that was called,
- * or from a signal handler. The stub's own first address does not count on the
- * stack: it is the entry point, which the auxiliary vector there names too.
- */
-static bool thread_needs_stub(const struct process *process,
-			      const struct mappings *mappings,
-			      const struct thread *thread, hf_addr stub)
-{
-	const struct mapping *mapping =
-		mappings_find(mappings, thread->regs.rsp);
-	owned(free_p) uint64_t *words = NULL;
-	size_t size;
-
-	if (thread->regs.rip - stub < STUB_SIZE)
-		return true;
-	if (!mapping)
-		return false;
-	size = mapping->range.end - align_down(thread->regs.rsp, 8);
-	words = malloc(size);
-	if (!words || process_read(process, align_down(thread->regs.rsp, 8),
-				   words, size))
-		return true; /* not known to be free */
-	for (size_t i = 0; i < size / sizeof(*words); i++)
-		if (words[i] > stub && words[i] < stub + STUB_SIZE)
-			return true;
-	return false;
-}
-
-int remote_sweep(struct tracee *tracee, bool *ret_found, struct hf_diag *diag)
-{
-	const struct process *process = tracee->process;
-	struct mappings mappings;
-	struct stub stub;
-	bool present;
-	int r = remote_stub_present(process, &present, diag);
-
-	if (!r && !present)
-		*ret_found = false;
-	if (r || !present)
-		return r;
-	r = mappings_read(process, &mappings, diag);
-	if (r)
-		return r;
-	r = stub_locate(process, &mappings, &stub, diag);
-	for (size_t i = 0; !r && i < tracee->nr_threads; i++)
-		if (tracee->threads[i].state == THREAD_HELD &&
-		    thread_needs_stub(process, &mappings, &tracee->threads[i],
-				      stub.address))
-			r = hf_error(diag, -EAGAIN, "stub-in-use",
-				     "thread %d still has to restore itself",
-				     (int)tracee->threads[i].tid);
-	mappings_release(&mappings);
-	if (r)
-		return r;
-	r = process_write(process, stub.address, stub.own, STUB_SIZE);
-	if (r)
-		return hf_fail(diag, r, "cannot clean the entry point of "
-			       "process %d",
-			       (int)process->pid);
-	*ret_found = true;
-	return 0;
 }

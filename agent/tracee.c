@@ -213,6 +213,42 @@ static void thread_interrupt(struct thread *thread)
 	(void)trace(PTRACE_INTERRUPT, thread->tid, 0, 0);
 }
 
+/* --- spurious EINTR --------------------------------------------------------- */
+
+/* Calls that answer EINTR to any stop, and that may be made once more. */
+static bool syscall_is_repeatable(uint64_t number)
+{
+	static const uint16_t numbers[] = {
+		SYS_read, SYS_readv, SYS_write, SYS_writev,
+		/* on sockets with a time-out */
+		SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_sendto,
+		SYS_sendmsg, SYS_sendmmsg, SYS_accept, SYS_accept4, SYS_connect,
+		SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2,
+		SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait,
+		SYS_io_getevents, SYS_io_pgetevents, SYS_io_uring_enter,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+/*
+ * A thread that job control has stopped is left alone: there the EINTR is what
+ * it would see without us, see signal(7).
+ */
+static int thread_mend(struct thread *thread, struct hf_diag *diag)
+{
+	struct user_regs_struct regs = thread->regs;
+
+	if ((int64_t)regs.rax != -EINTR || thread->group_stopped ||
+	    !syscall_is_repeatable(regs.orig_rax))
+		return 0;
+	regs.rax = (uint64_t)-ERESTARTNOHAND;
+	return thread_set_regs(thread, &regs, diag);
+}
+
 /* --- a process's threads ---------------------------------------------------- */
 
 static int thread_compare(const void *a, const void *b)
@@ -337,6 +373,14 @@ static void thread_answer(struct tracee *tracee, struct thread *thread,
 		break;
 	case STOP_EVENT:
 	case STOP_SIGNAL:
+		/*
+		 * A stop that came too late for whoever asked for it; or a
+		 * signal that would not even have woken the thread, were it not
+		 * traced: the kernel shows a tracer the ignored ones too.
+		 */
+		if (!thread_get_regs(thread, NULL))
+			(void)thread_mend(thread, NULL);
+		break;
 	case STOP_SYSCALL:
 		break;
 	}
@@ -669,40 +713,6 @@ static int thread_await(struct tracee *tracee, struct thread *thread,
 	}
 	thread->awaited = false;
 	return r;
-}
-
-/* Calls that answer EINTR to any stop, and that may be made once more. */
-static bool syscall_is_repeatable(uint64_t number)
-{
-	static const uint16_t numbers[] = {
-		SYS_read, SYS_readv, SYS_write, SYS_writev,
-		/* on sockets with a time-out */
-		SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_sendto,
-		SYS_sendmsg, SYS_sendmmsg, SYS_accept, SYS_accept4, SYS_connect,
-		SYS_epoll_wait, SYS_epoll_pwait, SYS_epoll_pwait2,
-		SYS_semop, SYS_semtimedop, SYS_rt_sigtimedwait,
-		SYS_io_getevents, SYS_io_pgetevents, SYS_io_uring_enter,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		if (numbers[i] == number)
-			return true;
-	return false;
-}
-
-/*
- * A thread that job control has stopped is left alone: there the EINTR is what
- * it would see without us, see signal(7).
- */
-static int thread_mend(struct thread *thread, struct hf_diag *diag)
-{
-	struct user_regs_struct regs = thread->regs;
-
-	if ((int64_t)regs.rax != -EINTR || thread->group_stopped ||
-	    !syscall_is_repeatable(regs.orig_rax))
-		return 0;
-	regs.rax = (uint64_t)-ERESTARTNOHAND;
-	return thread_set_regs(thread, &regs, diag);
 }
 
 /* Registers of a thread just held. One that was killed meanwhile is collected. */

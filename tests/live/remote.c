@@ -10,6 +10,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 
@@ -259,7 +260,7 @@ TEST(system_calls)
 /* All six arguments arrive, as in mmap. */
 TEST(six_arguments)
 {
-	const uint64_t address = 0x6123450000;
+	const uint64_t address = 0x10000000;
 	uint64_t map[6] = { address, 8192, PROT_READ,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
 			    (uint64_t)-1, 0 };
@@ -397,7 +398,7 @@ static uint64_t hook_aligned(void)
 
 static uint64_t hook_crash(void)
 {
-	*(volatile int *)hook_saw = 1; /* 0: nothing is mapped there */
+	__asm__ volatile("movb $1, 8");
 	return 0;
 }
 
@@ -591,6 +592,41 @@ TEST(coroutine_stack_refused)
 	CHECK_UNCHANGED(s.process, &before);
 	buffer_release(&before.maps);
 	CHECK(child_wait_state(s.child.pid, "S"));
+	session_end(&s);
+}
+
+/* Stopped by job control at the dynamic loader's first instruction. */
+static void stop_before_start(struct child *child)
+{
+	if (!child_new(child)) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		execl(child_target_path("remote_registers"), "early", NULL);
+		_exit(127);
+	}
+	waitpid(child->pid, NULL, 0);
+	ptrace(PTRACE_DETACH, child->pid, 0, SIGSTOP);
+}
+
+TEST(too_early_refused)
+{
+	struct snapshot before;
+	struct session s;
+
+	stop_before_start(&s.child);
+	CHECK(child_wait_state(s.child.pid, "T"));
+	CHECK_DONE(session_open(&s));
+	CHECK_EQ(snapshot_take(s.process, &before), 0);
+	CHECK_EQ(session_begin(&s), -ECANCELED);
+	CHECK_STR(diag.code, "starting");
+	CHECK_DONE(session_finish(&s));
+	CHECK_UNCHANGED(s.process, &before);
+	buffer_release(&before.maps);
+	kill(s.child.pid, SIGCONT);
+	child_wait_ready(&s.child);
+	CHECK_DONE(session_begin(&s));
+	CHECK_EQ(call0(&s, SYS_getpid), s.child.pid);
+	CHECK_DONE(session_finish(&s));
+	CHECK_REGISTERS(&s.child);
 	session_end(&s);
 }
 

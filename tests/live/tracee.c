@@ -179,6 +179,49 @@ TEST(real_signal_interrupts)
 	session_end(&s);
 }
 
+/* The kernel stops a traced thread for signals that it ignores, too. */
+TEST(ignored_signal_does_not_interrupt)
+{
+	struct session s;
+	char line[64];
+
+	child_fork(&s.child, wait_in_epoll, NULL);
+	CHECK_DONE(session_open(&s));
+	CHECK(child_wait_state(s.child.pid, "S"));
+	CHECK_DONE(session_seize(&s));
+	for (int i = 0; i < 20; i++) {
+		kill(s.child.pid, SIGWINCH);
+		if (i % 2)
+			tracee_serve(s.tracee, 2000);
+		CHECK_DONE(tracee_hold_all(s.tracee, TIMEOUT_MS, &diag));
+		tracee_release_all(s.tracee);
+		tracee_serve(s.tracee, 2000);
+	}
+	session_release(&s);
+	kill(s.child.pid, SIGUSR1);
+	CHECK(child_line(&s.child, line, sizeof(line)));
+	CHECK_STR(line, "-1 EINTR after 1");
+	session_end(&s);
+}
+
+/* A stop that comes after the patience for it has ended. */
+TEST(late_stop_does_not_interrupt)
+{
+	struct session s;
+
+	child_start(&s.child, "remote_syscalls");
+	CHECK_DONE(session_open(&s));
+	CHECK_DONE(session_seize(&s));
+	for (int i = 0; i < 20; i++) {
+		(void)tracee_hold_all(s.tracee, 0, &diag);
+		tracee_release_all(s.tracee);
+		tracee_serve(s.tracee, 2000);
+	}
+	session_release(&s);
+	CHECK_EQ(nr_complaints(&s.child), 0);
+	session_end(&s);
+}
+
 #define NR_QUEUED 3000
 
 static void count_queued(void *argument)
