@@ -21,43 +21,53 @@ struct check {
 	int worst; /* the first failure's errno */
 };
 
-static struct check_item *item_add(struct check *check)
+__attribute__((format(printf, 4, 0))) static void
+item_add(struct check *check, const char *what, bool ok, const char *format,
+	 va_list arguments)
 {
 	struct check_report *report = check->report;
+	struct check_item *grown = reallocarray(report->items, report->nr + 1,
+						sizeof(*grown));
 
-	/* The last slot is for what comes last; the middle is counted. */
-	if (report->nr == ARRAY_SIZE(report->items))
-		return &report->items[report->nr - 1];
-	return &report->items[report->nr++];
+	if (!grown) {
+		check->worst = check->worst ? check->worst : -ENOMEM;
+		return;
+	}
+	report->items = grown;
+	grown += report->nr++;
+	grown->ok = ok;
+	snprintf(grown->what, sizeof(grown->what), "%s", what);
+	vsnprintf(grown->detail, sizeof(grown->detail), format, arguments);
 }
 
 /* A check that passed. */
 __attribute__((format(printf, 3, 4))) static void
 item_ok(struct check *check, const char *what, const char *format, ...)
 {
-	struct check_item *item = item_add(check);
 	va_list arguments;
 
-	item->ok = true;
-	snprintf(item->what, sizeof(item->what), "%s", what);
 	va_start(arguments, format);
-	vsnprintf(item->detail, sizeof(item->detail), format, arguments);
+	item_add(check, what, true, format, arguments);
 	va_end(arguments);
 }
 
-/* A check that failed with @r, for the reason in @why. Return: @r. */
-static int item_failed(struct check *check, const char *what, int r,
-		       const struct hf_diag *why)
+__attribute__((format(printf, 3, 4))) static void
+item_bad(struct check *check, const char *what, const char *format, ...)
 {
-	struct check_item *item = item_add(check);
+	va_list arguments;
 
-	item->ok = false;
-	snprintf(item->what, sizeof(item->what), "%s", what);
-	snprintf(item->detail, sizeof(item->detail), "%.*s",
-		 (int)sizeof(item->detail) - 1, why->message);
+	va_start(arguments, format);
+	item_add(check, what, false, format, arguments);
+	va_end(arguments);
+}
+
+/* A check that failed with @r, for the reason in @why. */
+static void item_failed(struct check *check, const char *what, int r,
+			const struct hf_diag *why)
+{
+	item_bad(check, what, "%s", why->message);
 	if (!check->worst)
 		check->worst = r;
-	return r;
 }
 
 static void plan_describe(const struct site_plan *plan, uint64_t size,
@@ -182,6 +192,12 @@ static void check_process(struct check *check, const struct target *target)
 	check_functions(check, &source);
 	if (!check->worst)
 		check_staging(check, target);
+}
+
+void check_report_release(struct check_report *report)
+{
+	free(report->items);
+	*report = (struct check_report){ 0 };
 }
 
 int operation_check(pid_t pid, const struct patch_file *patch,

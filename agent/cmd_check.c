@@ -112,49 +112,47 @@ static enum hf_exit check_finish(struct output *output, const char *patch,
 
 static enum hf_exit check_process(struct output *output,
 				  const struct patch_file *patch, pid_t pid,
-				  const struct operation_options *options,
-				  struct check_report *report)
+				  const struct operation_options *options)
 {
+	struct check_report report = { 0 };
 	struct hf_diag diag = { 0 };
+	enum hf_exit status;
 	int r;
 
-	*report = (struct check_report){ 0 };
-	r = operation_check(pid, patch, options, report, &diag);
-	return check_finish(output, patch->manifest->name, pid, NULL, report, r,
-			    &diag);
+	r = operation_check(pid, patch, options, &report, &diag);
+	status = check_finish(output, patch->manifest->name, pid, NULL, &report,
+			      r, &diag);
+	check_report_release(&report);
+	return status;
 }
 
 static enum hf_exit check_file(struct output *output,
-			       const struct patch_file *patch, const char *path,
-			       struct check_report *report)
+			       const struct patch_file *patch, const char *path)
 {
+	struct check_report report = { 0 };
 	struct hf_diag diag = { 0 };
+	enum hf_exit status;
 	int r;
 
-	r = operation_check_file(path, patch, report, &diag);
-	return check_finish(output, patch->manifest->name, 0, path, report, r,
-			    &diag);
+	r = operation_check_file(path, patch, &report, &diag);
+	status = check_finish(output, patch->manifest->name, 0, path, &report,
+			      r, &diag);
+	check_report_release(&report);
+	return status;
 }
 
 static enum hf_exit check_all(struct output *output,
 			      const struct patch_file *patch,
 			      const struct command_line *line)
 {
-	owned(free_p) struct check_report *report = NULL;
 	struct exit_tally tally = { 0 };
-	struct hf_diag diag = { 0 };
 
-	report = calloc(1, sizeof(*report));
-	if (!report) {
-		hf_fail(&diag, -ENOMEM, "cannot check");
-		return output_failure(output, &diag, HF_EXIT_FAILED);
-	}
 	if (!line->pids.nr)
-		return check_file(output, patch, line->arguments[1], report);
+		return check_file(output, patch, line->arguments[1]);
 	for (size_t i = 0; i < line->pids.nr; i++)
 		exit_tally_add(&tally, check_process(output, patch,
 						     line->pids.entries[i],
-						     &line->operation, report));
+						     &line->operation));
 	return exit_tally_result(&tally);
 }
 

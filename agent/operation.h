@@ -108,11 +108,17 @@ struct check_item {
 };
 
 struct check_report {
-	struct check_item items[64];
+	struct check_item *items; /* released by check_report_release() */
 	size_t nr;
 };
 
-/* Everything that apply would check in a live process, touching nothing. */
+void check_report_release(struct check_report *report);
+
+/*
+ * Everything that apply would check in a live process, touching nothing.
+ * Return: 0; the first failed item's errno; -errno. @report is filled as far as
+ * the look came; release it in every case.
+ */
 int operation_check(pid_t pid, const struct patch_file *patch,
 		    const struct operation_options *options,
 		    struct check_report *report, struct hf_diag *diag);
