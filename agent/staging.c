@@ -13,34 +13,65 @@
 /* rel32 reaches 2 GiB; the margin is for addends. */
 #define REACH (UINT64_C(0x80000000) - (1 << 20))
 
-/* A block of another patch that covers part of the function differently. */
-static int overlap_check(const struct target *target,
-			 const struct control_site *site, struct hf_diag *diag)
+static bool overlap(hf_addr a, uint64_t a_size, hf_addr b, uint64_t b_size)
 {
+	return a < b + b_size && b < a + a_size;
+}
+
+/* Relays: two functions may want the same padding between them. */
+static bool writes_overlap(const struct control_site *a,
+			   const struct control_site *b)
+{
+	for (size_t i = 0; i < a->nr_writes; i++)
+		for (size_t k = 0; k < b->nr_writes; k++)
+			if (overlap(a->writes[i].address, a->writes[i].size,
+				    b->writes[k].address, b->writes[k].size))
+				return true;
+	return false;
+}
+
+/*
+ * Sites of the same function share their stores, and whoever is on top leads.
+ * Anything else that two sites have in common would be overwritten.
+ */
+static int site_conflict(const struct control_site *site,
+			 const struct control_site *other, const char *patch,
+			 struct hf_diag *diag)
+{
+	bool same = site->function == other->function &&
+		    site->function_size == other->function_size;
+
+	if (same ||
+	    (!overlap(site->function, site->function_size, other->function,
+		      other->function_size) &&
+	     !writes_overlap(site, other)))
+		return 0;
+	return hf_refuse(diag, "site-overlap",
+			 "%s() and %s() of patch %s would overwrite the same "
+			 "bytes",
+			 site->name, other->name, patch);
+}
+
+static int conflicts_check(const struct target *target,
+			   const struct staging *staging,
+			   const struct control_site *site,
+			   struct hf_diag *diag)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < staging->nr_sites; i++)
+		r = site_conflict(site, &staging->sites[i],
+				  staging->patch->manifest->name, diag);
 	for (size_t i = 0; i < target->controls.nr; i++) {
 		const struct control *control = &target->controls.entries[i];
 
 		if (control->damaged || control->block.state == CONTROL_RETIRED)
 			continue;
-		for (size_t s = 0; s < control->block.nr_sites; s++) {
-			const struct control_site *other = &control->sites[s];
-
-			if (site->function + site->function_size <=
-				    other->function ||
-			    other->function + other->function_size <=
-				    site->function)
-				continue;
-			if (site->function != other->function ||
-			    site->function_size != other->function_size)
-				return hf_refuse(
-					diag, "site-overlap",
-					"%s() overlaps %s(), which patch %s "
-					"has replaced",
-					site->name, other->name,
-					control->block.name);
-		}
+		for (size_t s = 0; r == 0 && s < control->block.nr_sites; s++)
+			r = site_conflict(site, &control->sites[s],
+					  control->block.name, diag);
 	}
-	return 0;
+	return r;
 }
 
 static int site_fill_writes(const struct staging *staging,
@@ -111,9 +142,9 @@ static int site_stage(struct staging *staging, const struct target *target,
 		.strategy = plan.strategy,
 	};
 	snprintf(site->name, sizeof(site->name), "%s", function->name);
-	r = overlap_check(target, site, diag);
+	r = site_fill_writes(staging, source, &plan, site, diag);
 	if (r == 0)
-		r = site_fill_writes(staging, source, &plan, site, diag);
+		r = conflicts_check(target, staging, site, diag);
 	if (r == 0)
 		site_add_parts(staging, function,
 			       (uint32_t)staging->nr_sites++);
