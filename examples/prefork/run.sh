@@ -24,7 +24,7 @@ newcomer_wait() {
 	return 1
 }
 
-state_is() { hotfix status -p "$1" 2>/dev/null | grep -qE "$patch +($2)"; }
+state_is() { grep -qE "$patch +($2)" < <(hotfix status -p "$1" 2>/dev/null); }
 
 # Of the workers, those that do not have the fix; as options.
 uncured() {
