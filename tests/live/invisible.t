@@ -3,12 +3,14 @@
 # parent, its files, its cancellations.
 . "$(dirname "$0")/lib.sh"
 
-rounds() # COUNT NAME: apply and revert
+rounds() # COUNT NAME [COMMAND]: apply and revert
 {
 	local i
 	for ((i = 0; i < $1; i++)); do
 		hotfix apply "$FIX" -p $PID
+		expect "${3:-value}" 2
 		hotfix revert $2 -p $PID
+		expect "${3:-value}" 1
 	done
 }
 
@@ -35,6 +37,7 @@ test_red_zone_of_the_patched_function()
 	local i
 	for ((i = 0; i < 20; i++)); do
 		hotfix apply "$FIX" -p $PID --wait 10s
+		stdout_says red_zone_sum
 		expect rounds 'broken 0'
 		hotfix revert leaf -p $PID --wait 10s
 		expect rounds 'broken 0'
@@ -65,7 +68,7 @@ test_parent_sees_no_stop()
 	child=$ANSWER
 	IN[$child]=${IN[$parent]} OUT[$child]=${OUT[$parent]}
 	PID=$child
-	rounds 32 two
+	rounds 32 two 'pass value'
 	hotfix apply "$FIX" -p $PID
 	expect 'pass value' 2
 	expect stops 0
@@ -85,6 +88,7 @@ test_no_files_left()
 		cd "$TMP/here"
 		export TMPDIR=$TMP/tmp
 		hotfix apply "$FIX" -p $PID
+		expect value 2
 		hotfix status -p $PID
 		hotfix check "$FIX" -p $PID
 		hotfix show "$FIX"
@@ -129,8 +133,9 @@ test_cancel_inside_the_replacement()
 		HOTFIX_REPLACE(hold);
 	EOF
 	hotfix apply "$FIX" -p $PID
-	expect 'hold 1' 'inside 1'
+	expect 'hold 2' 'inside 2'
 	expect cancel cancelled
+	expect 'let 1' 2
 }
 
 # Signals that arrive meanwhile are neither lost nor doubled.

@@ -26,8 +26,10 @@ test_spawning_without_pause()
 	expect 'spawn 3' ok
 	for ((i = 0; i < 10; i++)); do
 		hotfix apply "$FIX" -p $PID --wait 10s
+		expect value 2
 		expect rounds 'broken 0'
 		hotfix revert two -p $PID --wait 10s
+		expect value 1
 		expect rounds 'broken 0'
 	done
 	expect stop ok
@@ -37,7 +39,7 @@ test_spawning_without_pause()
 # perhaps, stuck never; and the target goes on.
 test_allocating_and_loading()
 {
-	local i status
+	local i status applied=0
 	start_target threads
 	fix_value two threads 2
 	expect "allocate 15 $TARGETS/libplug.so" ok
@@ -47,6 +49,8 @@ test_allocating_and_loading()
 		timeout -k 1 20 "$BIN/hotfix" apply "$FIX" -p $PID \
 			>"$TMP/stdout" 2>"$TMP/stderr" || status=$?
 		[[ $status = [034] ]] || fail "status $status: $(<"$TMP/stderr")"
+		ask value
+		[ $ANSWER = 1 ] || ((++applied))
 		status=0
 		timeout -k 1 20 "$BIN/hotfix" revert two -p $PID \
 			>"$TMP/stdout" 2>"$TMP/stderr" || status=$?
@@ -54,6 +58,7 @@ test_allocating_and_loading()
 	done
 	expect rounds 'broken 0'
 	expect stop ok
+	[ $applied -gt 0 ] || fail 'always refused'
 }
 
 # It is killed, or ends by itself, while its patch waits for a busy function.
@@ -141,6 +146,8 @@ test_two_agents_at_once()
 		[ $second = 0 ] || [ $second = 3 ] || fail "second: $(<"$TMP/2")"
 		[ $first = 0 ] || [ $second = 0 ] || fail 'neither was applied'
 		expect calls 'bad 0'
+		ask value
+		[ $ANSWER != 1 ] || fail 'none is active'
 		hotfix revert --everything -p $PID
 		expect value 1
 	done
