@@ -71,6 +71,44 @@ test_busy_deeper_on_the_stack()
 	expect 'let 1' 101
 }
 
+# The busy frame is in the part that the compiler has moved away, NAME.cold.
+test_busy_in_the_cold_part()
+{
+	start_target threads
+	nm "$TARGETS/threads" | grep -q ' hold_cold\.cold$' ||
+		skip 'this compiler makes no cold part of it'
+	fix cold threads <<-'EOF'
+		int hold_cold(int mark) { return mark + 2; }
+		HOTFIX_REPLACE(hold_cold);
+	EOF
+	expect 'hold-cold 1' 'inside 1'
+	refused 4 'hold_cold' apply "$FIX" -p $PID --wait 200ms
+	expect 'let 1' 1
+	hotfix apply "$FIX" -p $PID
+}
+
+# One of three functions is busy: none is switched, in any thread.
+test_all_or_nothing()
+{
+	start_target threads
+	fix three threads <<-'EOF'
+		int value(void) { return 2; }
+		HOTFIX_REPLACE(value);
+		int hold(int mark) { return mark + 2; }
+		HOTFIX_REPLACE(hold);
+		int contract_take(int sum) { return sum + 70; }
+		HOTFIX_REPLACE(contract_take);
+	EOF
+	expect 'hold 1' 'inside 1'
+	refused 4 'hold' apply "$FIX" -p $PID --wait 100ms
+	expect value 1
+	expect contract-now '5 4'
+	expect 'let 1' 1
+	hotfix apply "$FIX" -p $PID
+	expect value 2
+	expect contract-now '76 75'
+}
+
 # Blocked inside: goes on in the old code, while others take the new.
 test_entry_mode_while_blocked_inside()
 {

@@ -21,7 +21,7 @@ test_red_zone()
 	fix_value two threads 2
 	expect 'red-zone 2' ok
 	expect rounds 'broken 0'
-	rounds 40 two
+	rounds 25 two
 	expect rounds 'broken 0'
 }
 
@@ -35,7 +35,7 @@ test_red_zone_of_the_patched_function()
 	EOF
 	expect 'red-zone 2 naps' ok
 	local i
-	for ((i = 0; i < 20; i++)); do
+	for ((i = 0; i < 12; i++)); do
 		hotfix apply "$FIX" -p $PID --wait 10s
 		stdout_says red_zone_sum
 		expect rounds 'broken 0'
@@ -145,7 +145,7 @@ test_signals_arrive()
 	fix_value two calc 2
 	expect alarms ok
 	ask 'workers 2'
-	rounds 20 two
+	rounds 10 two
 	expect alarmed 'bad 0'
 	expect calls 'bad 0'
 }

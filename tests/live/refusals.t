@@ -150,6 +150,28 @@ test_other_signature()
 	stderr_says 'int|type|parameter'
 }
 
+# What only the dynamic loader could give is refused when it is built.
+test_needs_the_loader()
+{
+	fix_exit 3 constructor calc <<-'EOF'
+		static int ready;
+		__attribute__((constructor)) static void prepare(void)
+		{
+			ready = 5;
+		}
+		int value(void) { return ready; }
+		HOTFIX_REPLACE(value);
+	EOF
+	stderr_says 'constructor'
+	stderr_says 'HOTFIX_(PRE|POST)_APPLY'
+	fix_exit 3 own_tls calc <<-'EOF'
+		__thread int mine = 3;
+		int value(void) { return mine++; }
+		HOTFIX_REPLACE(value);
+	EOF
+	stderr_says 'thread-local'
+}
+
 # Recovery where there is nothing to recover.
 test_recover_clean()
 {

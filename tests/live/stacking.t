@@ -122,6 +122,26 @@ test_revert_everything()
 	hotfix_exit 1 revert --everything -p $PID
 }
 
+# One of them cannot go: none goes.
+test_revert_everything_or_nothing()
+{
+	start_target threads
+	fix_value two threads 2
+	hotfix apply "$FIX" -p $PID
+	fix hold threads <<-'EOF'
+		extern void gate_pass(void);
+		int hold(int mark) { gate_pass(); return mark + 2; }
+		HOTFIX_REPLACE(hold);
+	EOF
+	hotfix apply "$FIX" -p $PID
+	expect 'hold 1' 'inside 1'
+	refused 4 'hold' revert --everything -p $PID --wait 100ms
+	expect value 2
+	expect 'let 1' 2
+	hotfix revert --everything -p $PID
+	expect value 1
+}
+
 test_revert_all_then_a_third()
 {
 	three_patches

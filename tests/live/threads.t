@@ -1,6 +1,6 @@
 #!/bin/bash
-# Threads in numbers and in motion: blocked by the hundred, made without pause,
-# allocating and loading all the time; targets that end or exec in the middle.
+# Threads in numbers and in motion: blocked by the hundred, made without pause;
+# targets that end or exec in the middle.
 . "$(dirname "$0")/lib.sh"
 
 test_783_blocked()
@@ -33,32 +33,6 @@ test_spawning_without_pause()
 		expect rounds 'broken 0'
 	done
 	expect stop ok
-}
-
-# malloc and the loader's lock are always taken by somebody: refused at times
-# perhaps, stuck never; and the target goes on.
-test_allocating_and_loading()
-{
-	local i status applied=0
-	start_target threads
-	fix_value two threads 2
-	expect "allocate 15 $TARGETS/libplug.so" ok
-	expect rounds 'broken 0'
-	for ((i = 0; i < 100; i++)); do
-		status=0
-		timeout -k 1 20 "$BIN/hotfix" apply "$FIX" -p $PID \
-			>"$TMP/stdout" 2>"$TMP/stderr" || status=$?
-		[[ $status = [034] ]] || fail "status $status: $(<"$TMP/stderr")"
-		ask value
-		[ $ANSWER = 1 ] || ((++applied))
-		status=0
-		timeout -k 1 20 "$BIN/hotfix" revert two -p $PID \
-			>"$TMP/stdout" 2>"$TMP/stderr" || status=$?
-		[[ $status = [0134] ]] || fail "status $status: $(<"$TMP/stderr")"
-	done
-	expect rounds 'broken 0'
-	expect stop ok
-	[ $applied -gt 0 ] || fail 'always refused'
 }
 
 # It is killed, or ends by itself, while its patch waits for a busy function.
