@@ -78,7 +78,7 @@ int process_stat_read(int dirfd, const char *path, struct process_stat *ret_stat
 	return 0;
 }
 
-/* --- opening ---------------------------------------------------------------- */
+/* --- opening ------------------------------------------------------------- */
 
 /* A /proc of another PID namespace would show us other people's processes. */
 static int proc_check(struct hf_diag *diag)
@@ -333,7 +333,7 @@ bool process_alive(const struct process *process)
 	return !strchr("ZX", stat.state) || stat.nr_threads > 1;
 }
 
-/* --- memory ----------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------- */
 
 /* What a failed or empty transfer means. */
 static int memory_error(const struct process *process, ssize_t done)
@@ -397,7 +397,7 @@ int process_read_string(const struct process *process, hf_addr address,
 	return -ENAMETOOLONG;
 }
 
-/* --- why not ---------------------------------------------------------------- */
+/* --- why not ------------------------------------------------------------- */
 
 /* A capability of ours, from the kernel: no library needed for one bit. */
 static bool have_capability(unsigned int capability)

@@ -27,7 +27,7 @@ struct process {
 	int dir;     /* /proc/PID, or /proc/PID/task/TID of a living thread */
 	int task;    /* /proc/PID/task */
 	int mem;     /* /proc/PID/mem, read and write */
-	uint64_t start_time; /* clock ticks after boot, /proc/PID/stat field 22 */
+	uint64_t start_time; /* clock ticks after boot, stat field 22 */
 	char command[16 + 1]; /* comm */
 	char *executable; /* target of /proc/PID/exe, " (deleted)" removed */
 	bool executable_deleted;
@@ -56,7 +56,11 @@ int process_read(const struct process *process, hf_addr address, void *data,
 int process_write(const struct process *process, hf_addr address,
 		  const void *data, size_t size);
 
-/* Reads a NUL-terminated string of at most @size - 1 bytes. -EFAULT, -ENAMETOOLONG */
+/*
+ * Reads a NUL-terminated string of at most @size - 1 bytes.
+ *
+ * Return: 0; -EFAULT; -ENAMETOOLONG; -ESRCH.
+ */
 int process_read_string(const struct process *process, hf_addr address,
 			char *ret_text, size_t size);
 

@@ -27,7 +27,7 @@ static int proc_failed(const struct process *process, int error,
 		       (int)process->pid);
 }
 
-/* --- mappings --------------------------------------------------------------- */
+/* --- mappings ------------------------------------------------------------ */
 
 static int protection_parse(const char *text)
 {
@@ -147,7 +147,7 @@ const struct mapping *mappings_find(const struct mappings *mappings,
 	return NULL;
 }
 
-/* --- threads ---------------------------------------------------------------- */
+/* --- threads ------------------------------------------------------------- */
 
 static int pid_compare(const void *a, const void *b)
 {

@@ -73,7 +73,7 @@ struct remote {
 	uint64_t resend; /* signals that somebody sent meanwhile, by bit */
 };
 
-/* --- choosing a thread ------------------------------------------------------ */
+/* --- choosing a thread --------------------------------------------------- */
 
 /*
  * The lowest address that surely belongs to the thread's stack, or 0. Below a
@@ -225,7 +225,7 @@ static struct thread *borrowed(const struct remote *remote)
 	return tracee_find(remote->tracee, remote->tid);
 }
 
-/* --- borrowing -------------------------------------------------------------- */
+/* --- borrowing ----------------------------------------------------------- */
 
 static int seccomp_suspend(struct remote *remote, struct hf_diag *diag)
 {
@@ -293,9 +293,9 @@ static bool syscall_sets_restart(uint64_t number)
 
 /*
  * A wait that was interrupted before goes on as restart_syscall(2), which means
- * nothing once rt_sigreturn has made the kernel forget it. The frame has to name
- * the original call; its arguments are still there, and its number is in the
- * instruction before it, which all C libraries have there.
+ * nothing once rt_sigreturn has made the kernel forget it. The frame has to
+ * name the original call; its arguments are still there, and its number is in
+ * the instruction before it, which all C libraries have there.
  */
 static void frame_name_syscall(const struct process *process,
 			       struct user_regs_struct *regs)
@@ -464,7 +464,7 @@ hf_addr remote_scratch(const struct remote *remote)
 	return remote->scratch;
 }
 
-/* --- running the thread ----------------------------------------------------- */
+/* --- running the thread -------------------------------------------------- */
 
 static int thread_lost(const struct remote *remote, struct hf_diag *diag)
 {
@@ -623,7 +623,7 @@ int remote_syscall(struct remote *remote, long number,
 	return 0;
 }
 
-/* --- calling a function ----------------------------------------------------- */
+/* --- calling a function -------------------------------------------------- */
 
 static int call_check(const struct remote *remote, struct hf_diag *diag)
 {
@@ -634,8 +634,8 @@ static int call_check(const struct remote *remote, struct hf_diag *diag)
 				 (int)remote->tracee->process->pid);
 	if (free_stack(remote) - remote->stack_floor < ROOM_FOR_CALL)
 		return hf_refuse(diag, "no-stack",
-				 "thread %d has too little stack left to call a "
-				 "function: %llu bytes",
+				 "thread %d has too little stack left to call "
+				 "a function: %llu bytes",
 				 (int)remote->tid,
 				 (unsigned long long)(free_stack(remote) -
 						      remote->stack_floor));
@@ -772,7 +772,7 @@ int remote_call(struct remote *remote, hf_addr function,
 	return 0;
 }
 
-/* --- giving back ------------------------------------------------------------ */
+/* --- giving back --------------------------------------------------------- */
 
 /* Steps 5 and 6. The thread must stand where the kernel decides anew. */
 static int thread_restore(struct remote *remote, struct hf_diag *diag)

@@ -30,7 +30,8 @@ struct sigframe {
  * because rt_sigreturn does not restart it. The alternate signal stack is left
  * as it is: its flags are given an invalid value, which the kernel ignores.
  *
- * Return: 0; -E2BIG when @xstate does not fit; -EINVAL when it is no XSAVE area.
+ * Return: 0; -E2BIG when @xstate does not fit; -EINVAL when it is no XSAVE
+ * area.
  */
 int sigframe_build(const struct user_regs_struct *regs, const void *xstate,
 		   size_t xstate_size, uint64_t signal_mask, hf_addr below,

@@ -102,7 +102,7 @@ int remote_stub_present(const struct process *process, bool *ret_present,
 	return 0;
 }
 
-/* --- not too early ---------------------------------------------------------- */
+/* --- not too early ------------------------------------------------------- */
 
 #define START_STACK_WORDS 64
 /* The call at the end of _start stands within this many bytes. */
@@ -163,7 +163,7 @@ int stub_check_started(const struct stub *stub, const struct tracee *tracee,
 	return -ECANCELED;
 }
 
-/* --- what a dead agent left ------------------------------------------------- */
+/* --- what a dead agent left ---------------------------------------------- */
 
 /*
  * Inside the stub, or on the way back to it: from a function that was called,

@@ -50,7 +50,7 @@ static long trace(int request, pid_t tid, uintptr_t address, uintptr_t data)
 		      (void *)data);
 }
 
-/* --- waiting ---------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------- */
 
 struct patience {
 	uint64_t deadline_ns;
@@ -126,7 +126,7 @@ static void patience_end(struct patience *patience)
 	patience->blocked = false;
 }
 
-/* --- one thread's stops ----------------------------------------------------- */
+/* --- one thread's stops -------------------------------------------------- */
 
 static void thread_gone(struct thread *thread)
 {
@@ -213,7 +213,7 @@ static void thread_interrupt(struct thread *thread)
 	(void)trace(PTRACE_INTERRUPT, thread->tid, 0, 0);
 }
 
-/* --- spurious EINTR --------------------------------------------------------- */
+/* --- spurious EINTR ------------------------------------------------------ */
 
 /* Calls that answer EINTR to any stop, and that may be made once more. */
 static bool syscall_is_repeatable(uint64_t number)
@@ -249,7 +249,7 @@ static int thread_mend(struct thread *thread, struct hf_diag *diag)
 	return thread_set_regs(thread, &regs, diag);
 }
 
-/* --- a process's threads ---------------------------------------------------- */
+/* --- a process's threads ------------------------------------------------- */
 
 static int thread_compare(const void *a, const void *b)
 {
@@ -355,7 +355,7 @@ static void tracee_replaced(struct tracee *tracee, struct thread *thread)
 	thread_gone(thread);
 }
 
-/* --- serving ---------------------------------------------------------------- */
+/* --- serving ------------------------------------------------------------- */
 
 /* A stop that nobody waits for: do what the thread would do untraced. */
 static void thread_answer(struct tracee *tracee, struct thread *thread,
@@ -436,7 +436,7 @@ void tracee_serve(struct tracee *tracee, unsigned int duration_us)
 	patience_end(&patience);
 }
 
-/* --- seizing ---------------------------------------------------------------- */
+/* --- seizing ------------------------------------------------------------- */
 
 static int process_traced(const struct process *process, pid_t tracer,
 			  struct hf_diag *diag)
@@ -636,7 +636,7 @@ int tracee_seize(const struct process *process, unsigned int timeout_ms,
 	return 0;
 }
 
-/* --- holding ---------------------------------------------------------------- */
+/* --- holding ------------------------------------------------------------- */
 
 static int thread_stuck(const struct tracee *tracee,
 			const struct thread *thread, struct hf_diag *diag)
@@ -923,7 +923,7 @@ int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
 		      process_ended(tracee, diag);
 }
 
-/* --- the end ---------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------- */
 
 static void thread_detach(struct thread *thread)
 {
@@ -985,7 +985,7 @@ void tracee_free(struct tracee *tracee)
 	free(tracee);
 }
 
-/* --- a held thread's state -------------------------------------------------- */
+/* --- a held thread's state ----------------------------------------------- */
 
 static int thread_failed(const struct thread *thread, struct hf_diag *diag)
 {
@@ -1080,7 +1080,7 @@ void thread_resend_signal(const struct tracee *tracee,
 	(void)syscall(SYS_tgkill, tracee->process->pid, thread->tid, number);
 }
 
-/* --- running a thread ------------------------------------------------------- */
+/* --- running a thread ---------------------------------------------------- */
 
 static enum thread_event event_of(enum stop stop, const struct thread *thread)
 {

@@ -85,7 +85,7 @@ static int64_t call0(struct session *s, long number)
 	return value;
 }
 
-/* --- snapshots -------------------------------------------------------------- */
+/* --- snapshots ----------------------------------------------------------- */
 
 /* What must be the same before and after: maps and names of descriptors. */
 struct snapshot {
@@ -142,7 +142,7 @@ static int snapshot_take(const struct process *process, struct snapshot *shot)
 		buffer_release(&after_.maps);                                  \
 	} while (0)
 
-/* --- targets ---------------------------------------------------------------- */
+/* --- targets ------------------------------------------------------------- */
 
 static int nr_complaints(struct child *child)
 {
@@ -220,7 +220,7 @@ static void wait_for_ever(void *argument)
 		pause();
 }
 
-/* --- system calls ----------------------------------------------------------- */
+/* --- system calls -------------------------------------------------------- */
 
 TEST(system_calls)
 {
@@ -370,7 +370,7 @@ TEST(registers_survive)
 	session_end(&s);
 }
 
-/* --- functions -------------------------------------------------------------- */
+/* --- functions ----------------------------------------------------------- */
 
 static volatile uint64_t hook_saw;
 
@@ -555,7 +555,7 @@ TEST(function_that_never_returns)
 	session_end(&s);
 }
 
-/* --- where a thread cannot simply be borrowed ------------------------------- */
+/* --- where a thread cannot simply be borrowed ---------------------------- */
 
 static void pause_on_heap(void)
 {
@@ -721,7 +721,7 @@ TEST(target_killed)
 	session_end(&s);
 }
 
-/* --- the agent's death ------------------------------------------------------ */
+/* --- the agent's death --------------------------------------------------- */
 
 enum death { AT_BEGIN, AFTER_SYSCALL, IN_FUNCTION, AFTER_FUNCTION, NR_DEATHS };
 

@@ -119,7 +119,7 @@ TEST(system_calls_undisturbed_by_detach)
 }
 
 
-/* --- signals ---------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------- */
 
 static atomic_int nr_signals;
 
@@ -264,7 +264,7 @@ TEST(signals_pass)
 	session_end(&s);
 }
 
-/* --- job control ------------------------------------------------------------ */
+/* --- job control --------------------------------------------------------- */
 
 TEST(stopped_stays_stopped)
 {
@@ -355,7 +355,7 @@ TEST(parent_sees_nothing)
 	child_end(&child);
 }
 
-/* --- threads that come and go ----------------------------------------------- */
+/* --- threads that come and go -------------------------------------------- */
 
 #define NR_THREADS 64
 
@@ -511,7 +511,7 @@ TEST(main_thread_exits_while_traced)
 	session_end(&s);
 }
 
-/* --- ends ------------------------------------------------------------------- */
+/* --- ends ---------------------------------------------------------------- */
 
 TEST(killed_while_traced)
 {
@@ -577,7 +577,7 @@ TEST(exec_while_traced)
 	session_end(&s);
 }
 
-/* --- refusals and time-outs ------------------------------------------------- */
+/* --- refusals and time-outs ---------------------------------------------- */
 
 static void trace_it(void *argument)
 {

@@ -475,7 +475,7 @@ static long call_open_fifo(int context)
 	return open(fifo_path, O_RDONLY);
 }
 
-/* --- those that sleep for NAP_MS -------------------------------------------- */
+/* --- those that sleep for NAP_MS ----------------------------------------- */
 
 static long nap_nanosleep(int context)
 {

@@ -187,7 +187,7 @@ TEST(interrupted_system_call)
 	}
 }
 
-/* --- the kernel's opinion --------------------------------------------------- */
+/* --- the kernel's opinion ------------------------------------------------ */
 
 static uint8_t stack[65536] __attribute__((aligned(64)));
 
