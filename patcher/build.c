@@ -14,6 +14,7 @@
 #include "inlines.h"
 #include "link.h"
 #include "original.h"
+#include "preserve.h"
 #include "replaced.h"
 #include "resolve.h"
 #include "types_check.h"
@@ -176,6 +177,23 @@ static int read_target(struct build *build, struct hf_diag *diag)
 	return r;
 }
 
+static int save_objects(struct build *build, struct hf_diag *diag)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < build->nr_objects && !r; i++)
+		r = object_save(&build->objects[i], diag);
+	return r;
+}
+
+static int add_generated(struct build *build, const char *object,
+			 struct hf_diag *diag)
+{
+	if (object && strings_add(&build->generated, object))
+		return hf_fail(diag, -ENOMEM, "cannot link");
+	return 0;
+}
+
 static int link_patch(struct build *build, struct hf_diag *diag)
 {
 	owned(free_p) char *originals = NULL;
@@ -186,8 +204,45 @@ static int link_patch(struct build *build, struct hf_diag *diag)
 	if (!r)
 		r = original_build(build, &originals, diag);
 	if (!r)
-		r = link_objects(build, originals, diag);
-	return r;
+		r = add_generated(build, originals, diag);
+	if (!r)
+		r = save_objects(build, diag);
+	return r ?: link_objects(build, &build->generated, diag);
+}
+
+/* What can be said of the replacements only when they are linked. */
+static int inspect(struct build *build, const struct elf_file *linked,
+		   struct hf_diag *diag)
+{
+	int r = resolve_check_complete(build, linked, diag);
+
+	if (!r)
+		r = emit_locate(build, linked, diag);
+	if (!r)
+		r = types_check(build, diag);
+	if (!r)
+		r = inlines_check(build, diag);
+	return r ?: prove_bytes(build, diag);
+}
+
+/* Where registers must be preserved, once more with the code for that. */
+static int link_entries(struct build *build, struct elf_file **linked,
+			struct hf_diag *diag)
+{
+	owned(free_p) char *entries = NULL;
+	int r = preserve_plan(build, *linked, &entries, diag);
+
+	if (r || !entries)
+		return r;
+	elf_close(take_ptr(*linked));
+	r = add_generated(build, entries, diag);
+	if (!r)
+		r = link_objects(build, &build->generated, diag);
+	if (!r)
+		r = elf_open(build->linked, linked, diag);
+	if (!r)
+		r = emit_locate(build, *linked, diag);
+	return r ?: preserve_connect(build, *linked, diag);
 }
 
 static int finish(struct build *build, struct hf_diag *diag)
@@ -196,15 +251,9 @@ static int finish(struct build *build, struct hf_diag *diag)
 	int r = elf_open(build->linked, &linked, diag);
 
 	if (!r)
-		r = resolve_check_complete(build, linked, diag);
+		r = inspect(build, linked, diag);
 	if (!r)
-		r = emit_locate(build, linked, diag);
-	if (!r)
-		r = types_check(build, diag);
-	if (!r)
-		r = inlines_check(build, diag);
-	if (!r)
-		r = prove_bytes(build, diag);
+		r = link_entries(build, &linked, diag);
 	return r ?: emit_patch(build, linked, diag);
 }
 
@@ -270,6 +319,7 @@ void build_free(struct build *build)
 	free(build->linked);
 	free(build->replacements);
 	strings_release(&build->compiler);
+	strings_release(&build->generated);
 	strings_release(&build->warnings);
 	if (build->manifest)
 		manifest_free(build->manifest);

@@ -15,6 +15,8 @@
  *	  |
  *	inspect: types, inlined copies  DWARF of both
  *	  |
+ *	preserve: registers             what callers rely on
+ *	  |
  *	emit: .note.hotfix, .rela.hotfix
  */
 #pragma once
@@ -51,6 +53,7 @@ struct build {
 	struct replacement *replacements; /* as manifest->functions */
 	size_t nr_replacements;
 	struct manifest *manifest;
+	struct strings generated; /* objects that we wrote ourselves */
 	char *linked; /* path of the result before emit */
 	struct strings warnings;
 };

@@ -16,7 +16,7 @@ static const Elf64_Sym *find_symbol(const struct elf_file *file,
 
 	for (size_t i = 1; i < symbols.nr; i++)
 		if (symbols.entries[i].st_shndx != SHN_UNDEF &&
-		    ELF64_ST_TYPE(symbols.entries[i].st_info) == STT_FUNC &&
+		    ELF64_ST_TYPE(symbols.entries[i].st_info) <= STT_FUNC &&
 		    !strcmp(elf_symbol_name(file, &symbols, i), name))
 			return &symbols.entries[i];
 	return NULL;
@@ -58,6 +58,19 @@ int emit_locate(struct build *build, const struct elf_file *linked,
 			hook->vaddr = symbol->st_value;
 	}
 	return r;
+}
+
+bool emit_find_entry(const struct elf_file *linked, const char *replacement,
+		     const Elf64_Sym **ret_entry, const Elf64_Sym **ret_call)
+{
+	owned(free_p) char *entry = text_format("hotfix.entry.%s", replacement);
+	owned(free_p) char *call = text_format("hotfix.call.%s", replacement);
+
+	if (!entry || !call)
+		return false;
+	*ret_entry = find_symbol(linked, entry);
+	*ret_call = find_symbol(linked, call);
+	return *ret_entry && *ret_call;
 }
 
 /* ---- relocations ------------------------------------------------------------ */

@@ -16,6 +16,10 @@
 int emit_locate(struct build *build, const struct elf_file *linked,
 		struct hf_diag *diag);
 
+/* The entry of a replacement, see preserve.h, and its call instruction. */
+bool emit_find_entry(const struct elf_file *linked, const char *replacement,
+		     const Elf64_Sym **ret_entry, const Elf64_Sym **ret_call);
+
 /**
  * emit_patch() - write the patch file
  * @linked: edited here, in our memory only

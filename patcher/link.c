@@ -110,7 +110,7 @@ static int add_fixed(struct strings *command)
 	return r;
 }
 
-static int link_command(const struct build *build, const char *originals,
+static int link_command(const struct build *build, const struct strings *ours,
 			struct strings *command)
 {
 	int r = strings_add_all(command, &build->compiler);
@@ -125,22 +125,18 @@ static int link_command(const struct build *build, const char *originals,
 			    strings_add(command, build->linked);
 	for (size_t i = 0; i < build->nr_objects && !r; i++)
 		r = strings_add(command, build->objects[i].path);
-	if (!r && originals)
-		r = strings_add(command, originals);
+	if (!r)
+		r = strings_add_all(command, ours);
 	return r ?: strings_add(command, "-lgcc");
 }
 
-int link_objects(struct build *build, const char *originals,
+int link_objects(struct build *build, const struct strings *ours,
 		 struct hf_diag *diag)
 {
 	struct strings command = { 0 };
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; i < build->nr_objects && !r; i++)
-		r = object_save(&build->objects[i], diag);
-	if (r)
-		return r;
-	if (link_command(build, originals, &command))
+	if (link_command(build, ours, &command))
 		r = hf_fail(diag, -ENOMEM, "cannot link");
 	else
 		r = command_run(&command, diag);

@@ -12,6 +12,6 @@
 /* What a patch cannot have yet: refused by name. */
 int link_check_objects(const struct build *build, struct hf_diag *diag);
 
-/* @originals: an object of ours to be linked in, or NULL. */
-int link_objects(struct build *build, const char *originals,
+/* @ours: more objects, of what we generated. */
+int link_objects(struct build *build, const struct strings *ours,
 		 struct hf_diag *diag);

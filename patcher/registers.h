@@ -1,0 +1,43 @@
+/*
+ * Which caller-saved registers code writes.
+ */
+#pragma once
+
+#include "../lib/arch/arch.h"
+
+/* One bit each: rax rcx rdx rsi rdi r8 r9 r10 r11, then xmm0 to xmm15. */
+typedef uint32_t register_set;
+
+#define NR_GENERAL 9
+#define NR_VECTOR 16
+#define REGISTERS_ALL ((register_set)((1u << (NR_GENERAL + NR_VECTOR)) - 1))
+#define REGISTER_RAX ((register_set)1 << 0)
+#define REGISTER_RDX ((register_set)1 << 2)
+#define REGISTER_XMM(nr) ((register_set)1 << (NR_GENERAL + (nr)))
+#define REGISTERS_VECTOR                                                       \
+	((register_set)((1u << NR_VECTOR) - 1) << NR_GENERAL)
+/* rdi rsi rdx rcx r8 r9, xmm0 to xmm7: may hold arguments unmentioned. */
+#define REGISTERS_ARGUMENTS ((register_set)(0x7e | 0xffu << NR_GENERAL))
+
+/* "rcx", "xmm3". @index: of a bit. */
+const char *register_name(unsigned int index);
+
+/* A call or jump out of the code. @target: 0 when it is not direct. */
+struct register_exit {
+	hf_addr target;
+	bool is_call;
+};
+
+struct register_use {
+	/* Certainly written; possibly written or at least mentioned. */
+	register_set written, mentioned;
+	struct register_exit *exits;
+	size_t nr_exits;
+	bool wide;    /* ymm, zmm, mask registers are in use */
+	bool unknown; /* something could not be decoded */
+};
+
+/* Return: 0; -ENOMEM; -ENOTSUP. Release with registers_release(). */
+int registers_scan(const struct arch *arch, const uint8_t *code, size_t size,
+		   hf_addr address, struct register_use *ret_use);
+void registers_release(struct register_use *use);
