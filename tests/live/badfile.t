@@ -3,23 +3,20 @@
 # documented status, and nothing of them in the target.
 . "$(dirname "$0")/lib.sh"
 
-# Neither applied nor shown; and the target is as it was.
+# Not applied, and said so. Each test ends with `unchanged`: all of its files
+# together left no trace in the target.
 rejected() # FILE REGEX [STATUS]
 {
-	local want=${3:-1}
-	snapshot
-	hotfix_exit $want apply "$1" -p $PID
+	hotfix_exit ${3:-1} apply "$1" -p $PID
 	stderr_says '^hotfix: error: '
 	stderr_says "$2"
-	unchanged
-	hotfix_exit $want apply "$1" -p $PID --json
-	json_is exit $want
 }
 
 one_patch()
 {
 	start_target calc
 	fix_value two calc 2
+	snapshot
 }
 
 one_patch_with_import()
@@ -30,6 +27,7 @@ one_patch_with_import()
 		int value(void) { return ++base_value; }
 		HOTFIX_REPLACE(value);
 	EOF
+	snapshot
 }
 
 test_no_file()
@@ -44,6 +42,7 @@ test_no_file()
 	rejected "$TMP/fifo" 'regular|fifo|not'
 	chmod 000 "$FIX"
 	[ "$(id -u)" = 0 ] || rejected "$FIX" 'permission'
+	unchanged
 }
 
 test_no_patch()
@@ -56,6 +55,19 @@ test_no_patch()
 	rejected "$TARGETS/libplug.so" 'patch|manifest'
 	rejected "$TARGETS/calc" 'patch|manifest'
 	rejected "$TARGETS/tiny32" '32|patch|class'
+	unchanged
+}
+
+test_error_in_json()
+{
+	one_patch
+	echo 'hello' >"$TMP/text"
+	hotfix_exit 1 apply "$TMP/text" -p $PID --json
+	json_is command apply
+	json_is exit 1
+	json_is results.# 0
+	json_is error.code patch-malformed
+	unchanged
 }
 
 # Every length, coarsely: half a file is no patch.
@@ -64,7 +76,6 @@ test_truncated()
 	local size at
 	one_patch
 	size=$(stat -c %s "$FIX")
-	snapshot
 	for ((at = 1; at < size; at += size / 25 + 1)); do
 		head -c $at "$FIX" >"$TMP/short.hotfix.so"
 		hotfix_exit 1 apply "$TMP/short.hotfix.so" -p $PID
@@ -82,7 +93,6 @@ test_corrupted()
 {
 	local i status applied=0
 	one_patch
-	snapshot
 	for ((i = 0; i < 40; i++)); do
 		"$PYTHON" "$LIVE/corrupt.py" byte $i "$FIX" "$TMP/bad.hotfix.so"
 		status=0
@@ -135,6 +145,7 @@ test_manifest_lies()
 	rejected "$TMP/bad.hotfix.so" 'functions'
 	manifest 'm["functions"] = m["functions"] * 2'
 	rejected "$TMP/bad.hotfix.so" 'functions.1.*overlap'
+	unchanged
 }
 
 # It names code that is not the function it was made for.
@@ -159,6 +170,7 @@ test_manifest_names_other_code()
 	rejected "$TMP/bad.hotfix.so" 'value' 3
 	manifest 'f["sha256"] = "00"'
 	rejected "$TMP/bad.hotfix.so" 'sha256'
+	unchanged
 }
 
 # Not JSON, not UTF-8, nested deeply.
@@ -173,6 +185,7 @@ test_manifest_is_no_manifest()
 	"$PYTHON" "$LIVE/corrupt.py" note "$(printf '[%.0s' {1..5000})" "$FIX" \
 		"$TMP/bad.hotfix.so"
 	rejected "$TMP/bad.hotfix.so" '.'
+	unchanged
 }
 
 # ELF headers that lie; see corrupt.py for each.
@@ -200,6 +213,7 @@ test_elf_lies()
 		relocation-symbol-huge 1
 		note-size-huge 1
 	EOF
+	unchanged
 }
 
 # Built for another machine, byte for byte a patch otherwise.
@@ -208,6 +222,7 @@ test_other_machine()
 	one_patch
 	"$PYTHON" "$LIVE/corrupt.py" elf machine "$FIX" "$TMP/bad.hotfix.so"
 	rejected "$TMP/bad.hotfix.so" 'machine|aarch64|183' 3
+	unchanged
 }
 
 # strip takes away what imports need; and without the manifest it is no patch.
@@ -221,6 +236,7 @@ test_symbols_gone()
 	rejected "$TMP/stripped.hotfix.so" 'strip'
 	objcopy --remove-section=.note.hotfix "$FIX" "$TMP/bare.hotfix.so"
 	rejected "$TMP/bare.hotfix.so" 'manifest|no patch|not a patch'
+	unchanged
 }
 
 # A patch with imports whose relocations were stripped away.
@@ -229,6 +245,7 @@ test_relocations_gone()
 	one_patch_with_import
 	objcopy --remove-section=.rela.hotfix "$FIX" "$TMP/bare.hotfix.so"
 	rejected "$TMP/bare.hotfix.so" 'rela|import|relocation'
+	unchanged
 }
 
 # The disk is full where the patch is to be written: no half file stays.
