@@ -963,6 +963,16 @@ static void detach_all(struct tracee *tracee, unsigned int timeout_ms)
 	}
 }
 
+/* A thread may stop because it has just made another one, traced like it. */
+static void detach_generations(struct tracee *tracee, unsigned int timeout_ms)
+{
+	do {
+		if (newcomers_join(tracee))
+			return;
+		detach_all(tracee, timeout_ms);
+	} while (tracee->nr_newcomers);
+}
+
 /*
  * What was held goes first. A thread that does not answer (an uninterruptible
  * sleep) stays traced until we end, and then runs on.
@@ -974,12 +984,8 @@ void tracee_free(struct tracee *tracee)
 			thread_detach(&tracee->threads[i]);
 	for (size_t i = 0; i < tracee->nr_threads; i++)
 		thread_detach(&tracee->threads[i]);
-	(void)newcomers_join(tracee);
-	detach_all(tracee, FREE_FIRST_MS);
-	/* Threads born meanwhile, and those that need more time. */
-	while (tracee->nr_newcomers && !newcomers_join(tracee))
-		detach_all(tracee, FREE_FIRST_MS);
-	detach_all(tracee, FREE_LAST_MS);
+	for (unsigned int ms = FREE_FIRST_MS; ms <= FREE_LAST_MS; ms *= 4)
+		detach_generations(tracee, ms);
 	free(tracee->newcomers);
 	free(tracee->threads);
 	free(tracee);
