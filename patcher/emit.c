@@ -10,13 +10,13 @@
 /* ---- where things are --------------------------------------------------- */
 
 static const Elf64_Sym *find_symbol(const struct elf_file *file,
-				    const char *name)
+				    const char *name, unsigned char type)
 {
 	struct elf_symbols symbols = elf_symbols(file, SHT_SYMTAB);
 
 	for (size_t i = 1; i < symbols.nr; i++)
 		if (symbols.entries[i].st_shndx != SHN_UNDEF &&
-		    ELF64_ST_TYPE(symbols.entries[i].st_info) <= STT_FUNC &&
+		    ELF64_ST_TYPE(symbols.entries[i].st_info) == type &&
 		    !strcmp(elf_symbol_name(file, &symbols, i), name))
 			return &symbols.entries[i];
 	return NULL;
@@ -25,7 +25,7 @@ static const Elf64_Sym *find_symbol(const struct elf_file *file,
 static int locate(const struct elf_file *linked, const char *name,
 		  const Elf64_Sym **ret_symbol, struct hf_diag *diag)
 {
-	*ret_symbol = find_symbol(linked, name);
+	*ret_symbol = find_symbol(linked, name, STT_FUNC);
 	if (*ret_symbol)
 		return 0;
 	return hf_error(diag, -EIO, "link-lost-symbol",
@@ -68,8 +68,8 @@ bool emit_find_entry(const struct elf_file *linked, const char *replacement,
 
 	if (!entry || !call)
 		return false;
-	*ret_entry = find_symbol(linked, entry);
-	*ret_call = find_symbol(linked, call);
+	*ret_entry = find_symbol(linked, entry, STT_FUNC);
+	*ret_call = find_symbol(linked, call, STT_NOTYPE);
 	return *ret_entry && *ret_call;
 }
 
@@ -149,7 +149,7 @@ static int add_original(const struct elf_file *linked,
 
 	if (!code || !resume)
 		return hf_fail(diag, -ENOMEM, "cannot write relocations");
-	symbol = find_symbol(linked, code);
+	symbol = find_symbol(linked, code, STT_FUNC);
 	import = dynamic_symbol(linked, resume);
 	if (!symbol || !import)
 		return hf_error(diag, -EIO, "link-lost-symbol",

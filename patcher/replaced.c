@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lib/digest.h"
+#include "../lib/insn.h"
 #include "inlines.h"
 
 #define FUNCTION_SIZE_MAX (16u << 20)
@@ -276,7 +277,28 @@ static int check_not_twice(const struct build *build,
 	return 0;
 }
 
-/* Another name for the same code: it is replaced too, wanted or not. */
+/* Whether all that @symbol does is to jump to @to. */
+static bool is_jump_to(const struct build *build, const struct symbol *symbol,
+		       uint64_t to)
+{
+	const uint8_t *code = elf_bytes_at(build->target->file, symbol->vaddr,
+					   symbol->size);
+	struct insn insn;
+	size_t pad;
+
+	if (!code || symbol->size > 16)
+		return false;
+	pad = build->target->arch->landing_pad_size(code, symbol->size);
+	return !insn_decode(build->decoder, code + pad, symbol->size - pad,
+			    symbol->vaddr + pad, &insn) &&
+	       insn.is_jump && !insn.is_conditional && insn.has_target &&
+	       insn.target == to;
+}
+
+/*
+ * Another name for the same code, or what the compiler's folding of identical
+ * functions leaves of a second one: it is replaced too, wanted or not.
+ */
 static int warn_aliases(struct build *build, const struct symbol *symbol)
 {
 	int r = 0;
@@ -284,12 +306,20 @@ static int warn_aliases(struct build *build, const struct symbol *symbol)
 	for (size_t i = 0; i < build->symbols.nr_code && !r; i++) {
 		const struct symbol *other = build->symbols.code[i];
 
-		if (other->vaddr == symbol->vaddr &&
-		    symbol_class(other) == SYMBOL_FUNCTION &&
-		    strcmp(other->name, symbol->name))
+		if (symbol_class(other) != SYMBOL_FUNCTION ||
+		    !strcmp(other->name, symbol->name))
+			continue;
+		if (other->vaddr == symbol->vaddr)
 			r = strings_addf(&build->warnings,
 					 "%s() is another name for the code of "
 					 "%s(): it is replaced as well",
+					 other->name, symbol->name);
+		else if (is_jump_to(build, other, symbol->vaddr))
+			r = strings_addf(&build->warnings,
+					 "%s() does nothing but jump to %s(), "
+					 "so it is replaced as well (the "
+					 "compiler may have merged two equal "
+					 "functions)",
 					 other->name, symbol->name);
 	}
 	return r;

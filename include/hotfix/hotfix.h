@@ -54,7 +54,7 @@ enum hotfix_record_kind {
 
 #define HOTFIX_RECORD_(kind, name, source, local, address)                     \
 	static const struct hotfix_record __attribute__((                      \
-		used, section(".hotfix.records"), aligned(8)))                           \
+		used, section(".hotfix.records"), aligned(8)))                 \
 	HOTFIX_PASTE(hotfix_record_, __COUNTER__) = { kind, name, source,      \
 						      local, address }
 

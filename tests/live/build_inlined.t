@@ -223,4 +223,27 @@ test_two_names_of_one_function()
 	stderr_says 'warning: g\(\) is another name for the code of f\(\)'
 }
 
+# Equal bodies: the compiler keeps one, and the other only jumps there.
+test_merged_functions()
+{
+	source_of srv.c <<-'EOF'
+		extern int value;
+		__attribute__((noinline)) int f(int a) { return a * value + 88; }
+		__attribute__((noinline)) int g(int a) { return a * value + 88; }
+		int value = 3;
+		int (*volatile pointers[2])(int) = { f, g };
+		int main(int c, char **v) { return pointers[0](c) + pointers[1](c); }
+	EOF
+	target srv srv.c
+	objdump -d --disassemble=g "$TMP/srv" | grep -q 'jmp.*<f>' ||
+		skip 'this compiler did not merge them'
+	source_of fix.c <<-'EOF'
+		#include <hotfix/hotfix.h>
+		int f(int a) { return a; }
+		HOTFIX_REPLACE(f);
+	EOF
+	build srv fix.c
+	stderr_says 'warning: g\(\) does nothing but jump to f\(\), so it is replaced as well'
+}
+
 run_tests "$@"
