@@ -36,9 +36,23 @@ source_entries() {
 		$(ls /etc/apt/sources.list.d/*.sources 2>/dev/null) /dev/null | sort -u
 }
 
-apt_private() {
-	apt-get -qq -o Dir::Etc::sourcelist="$REAL/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+apt_private() { # PROGRAM ARGUMENT...
+	local program=$1
+	shift
+	"$program" -qq -o Dir::Etc::sourcelist="$REAL/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::State::lists="$REAL/apt/lists" -o Dir::Cache="$REAL/apt" -o APT::Sandbox::User=root "$@"
+}
+
+# The newest that can be had: a mirror may announce a version before it has it,
+# or one that it has no more.
+download_source() {
+	local package=$1 version
+	for version in $(apt_private apt-cache showsrc --only-source "$package" |
+		sed -n 's/^Version: //p' | sort -Vru); do
+		rm -f "$REAL/$package/$package"_*
+		(cd "$REAL/$package" && apt_private apt-get source --download-only "$package=$version" >&2) && return
+	done
+	return 1
 }
 
 # fetch_source PACKAGE: unpacks it to $REAL/PACKAGE/src, Debian's patches applied
@@ -47,7 +61,7 @@ fetch_source() {
 	mkdir -p "$REAL/apt/lists/partial" "$REAL/$package"
 	install_packages dpkg-dev
 	source_entries >"$REAL/apt/sources.list"
-	apt_private update >&2 && (cd "$REAL/$package" && apt_private source --download-only "$package" >&2) || return 1
+	apt_private apt-get update >&2 && download_source "$package" || return 1
 	rm -rf "$REAL/$package/src"
 	dpkg-source --no-check -x "$REAL/$package"/*.dsc "$REAL/$package/src" >/dev/null
 }
@@ -74,4 +88,16 @@ build_memcached() {
 	install_packages libevent-dev
 	CFLAGS="$DIST_CFLAGS" CPPFLAGS="$DIST_CPPFLAGS" LDFLAGS="$DIST_LDFLAGS" ./configure &&
 		make -j2 memcached
+}
+
+# No modules but those that a static file needs.
+build_nginx() {
+	./configure --with-cc-opt="$DIST_CFLAGS $DIST_CPPFLAGS" --with-ld-opt="$DIST_LDFLAGS" \
+		--without-http_rewrite_module --without-http_gzip_module --without-http_proxy_module \
+		--without-http_fastcgi_module --without-http_uwsgi_module --without-http_scgi_module \
+		--without-http_grpc_module --without-http_memcached_module --without-http_ssi_module \
+		--without-http_upstream_hash_module --without-http_upstream_ip_hash_module \
+		--without-http_upstream_least_conn_module --without-http_upstream_random_module \
+		--without-http_upstream_keepalive_module --without-http_upstream_zone_module &&
+		make -j2
 }
