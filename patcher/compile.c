@@ -10,6 +10,7 @@
 
 #include "../lib/io.h"
 #include "command.h"
+#include "include_dirs.h"
 
 #define SOURCE_SIZE_MAX (64u << 20)
 
@@ -98,6 +99,8 @@ static int unit_flags(const struct build *build, Dwarf_Die *unit,
 	text = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
 	if (!r && text && !(ret_flags->directory = strdup(text)))
 		r = -ENOMEM;
+	if (!r && text)
+		r = include_dirs_of_unit(unit, text, &ret_flags->headers);
 	return r ? hf_fail(diag, r, "cannot read compiler flags") : 0;
 }
 
@@ -249,13 +252,16 @@ static const char *tls_model(const struct target *target)
  * What makes a patch of it, stronger than the target's flags. -mstackrealign:
  * callers in the same file may know that the original needs no aligned stack
  * (gcc's -fipa-stack-alignment), and not provide one. -fno-ipa-icf: replacements
- * with equal bodies stay functions of their own.
+ * with equal bodies stay functions of their own. A function without declaration
+ * would be called as if it returned int, and half of a pointer be lost: nobody
+ * could check that against the target.
  */
 static int add_our_flags(const struct build *build, struct strings *command)
 {
 	static const char *const words[] = {
 		"-fPIC",	   "-g",	    "-fvisibility=hidden",
 		"-fno-lto",	   "-fno-common",   "-mstackrealign",
+		"-Werror=implicit-function-declaration",
 	};
 	static const char *const gcc_words[] = { "-mtls-dialect=gnu",
 						 "-fno-ipa-icf" };
@@ -292,6 +298,23 @@ static int add_quote_directories(const struct build *build,
 	return r;
 }
 
+/*
+ * The headers' directories are guesses, so the system's come first for <...>:
+ * a project may well have a "time.h" that it does not mean by <time.h>.
+ */
+static int add_header_directories(const struct flags *flags,
+				  struct strings *command)
+{
+	const struct strings *headers = &flags->headers;
+	int r = 0;
+
+	for (size_t i = 0; i < headers->nr && !r; i++)
+		r = strings_addf(command, "-iquote%s", headers->items[i]) ?:
+			    strings_addf(command, "-idirafter%s",
+					 headers->items[i]);
+	return r;
+}
+
 static int compile_command(const struct build *build, const char *source,
 			   const char *output, const struct flags *flags,
 			   const struct symbol *function,
@@ -303,6 +326,8 @@ static int compile_command(const struct build *build, const char *source,
 		r = strings_add_all(command, &flags->arguments);
 	if (!r)
 		r = add_quote_directories(build, flags, function, command);
+	if (!r)
+		r = add_header_directories(flags, command);
 	if (!r)
 		r = add_our_flags(build, command);
 	if (!r)
@@ -326,6 +351,19 @@ static int remember_flags(struct build *build, const struct strings *command)
 	return build->manifest->flags ? 0 : -ENOMEM;
 }
 
+static int run_compiler(const struct build *build,
+			const struct strings *command, struct hf_diag *diag)
+{
+	int r = command_run(command, diag);
+
+	if (r == -EIO && !build->options->compile_commands)
+		hf_hint(diag, "debug information has no macros, and not every "
+			      "directory of headers: give -DNAME and -IDIR as in "
+			      "the target's build after --, or its "
+			      "--compile-commands");
+	return r;
+}
+
 static int compile_once(struct build *build, size_t index,
 			const struct symbol *function, struct hf_diag *diag)
 {
@@ -340,7 +378,7 @@ static int compile_once(struct build *build, size_t index,
 				     &command))
 		r = hf_fail(diag, -ENOMEM, "cannot compile %s", source);
 	else
-		r = command_run(&command, diag);
+		r = run_compiler(build, &command, diag);
 	if (!r)
 		r = object_open(source, path, &build->objects[index], diag);
 	if (!r && !index && remember_flags(build, &command))
@@ -349,14 +387,20 @@ static int compile_once(struct build *build, size_t index,
 	return r;
 }
 
-static bool same_flags(const struct flags *a, const struct flags *b)
+static bool same_strings(const struct strings *a, const struct strings *b)
 {
-	if (a->arguments.nr != b->arguments.nr)
+	if (a->nr != b->nr)
 		return false;
-	for (size_t i = 0; i < a->arguments.nr; i++)
-		if (strcmp(a->arguments.items[i], b->arguments.items[i]))
+	for (size_t i = 0; i < a->nr; i++)
+		if (strcmp(a->items[i], b->items[i]))
 			return false;
 	return true;
+}
+
+static bool same_flags(const struct flags *a, const struct flags *b)
+{
+	return same_strings(&a->arguments, &b->arguments) &&
+	       same_strings(&a->headers, &b->headers);
 }
 
 /* Once more, where the records name another function than was guessed. */

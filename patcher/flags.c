@@ -270,6 +270,7 @@ int flags_from_commands(const char *path, const char *source,
 void flags_release(struct flags *flags)
 {
 	strings_release(&flags->arguments);
+	strings_release(&flags->headers);
 	free(flags->compiler);
 	free(flags->producer);
 	free(flags->version);

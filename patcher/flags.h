@@ -21,6 +21,7 @@ struct flags {
 	char *producer;	 /* the whole line; NULL when not known */
 	char *version;	 /* "12.2.0"; NULL when not known */
 	char *directory; /* where the target was compiled, may be NULL */
+	struct strings headers; /* directories to look in after all others */
 };
 
 /* Whether a flag of the target is right for a patch too. */

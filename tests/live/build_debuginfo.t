@@ -257,4 +257,52 @@ test_headers_of_the_target()
 	build srv fixes/fix.c
 }
 
+# Headers are in three places, one of which only a <app/...> names, and one has
+# the name of a system header.
+test_headers_of_the_target()
+{
+	mkdir -p "$TMP/tree/src" "$TMP/tree/include/app" "$TMP/tree/util"
+	source_of tree/include/app/order.h <<-'EOF'
+		#include "time.h"
+		struct order { struct moment at; int amount; };
+	EOF
+	source_of tree/include/app/time.h <<-'EOF'
+		struct moment { int day; };
+	EOF
+	source_of tree/util/clock.h <<-'EOF'
+		#include <time.h>
+		static inline int today(void) { return (int)(time(0) / 86400); }
+	EOF
+	source_of tree/src/srv.c <<-'EOF'
+		#include <app/order.h>
+		#include "clock.h"
+		__attribute__((noinline)) int charge(struct order *order)
+		{
+			return order->amount + (order->at.day == today()) * 77;
+		}
+		int main(int c, char **v)
+		{
+			struct order order = { { c }, c };
+			return charge(&order);
+		}
+	EOF
+	source_of fix.c <<-'EOF'
+		#include <app/order.h>
+		#include "clock.h"
+		#include <hotfix/hotfix.h>
+		int charge(struct order *order)
+		{
+			return order->amount + today() + HOTFIX_ORIGINAL(charge)(order);
+		}
+		HOTFIX_REPLACE(charge);
+	EOF
+	(cd "$TMP/tree/src" && gcc $DISTRIBUTION_FLAGS -I../include -I../util \
+		-o ../../srv srv.c)
+	build srv fix.c
+	note_says 'parameter and return types equal'
+	mv "$TMP/tree" "$TMP/gone"
+	build_exit 1 srv fix.c
+	stderr_says 'hint: debug information has no macros'
+}
+
 run_tests "$@"

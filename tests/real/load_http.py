@@ -2,9 +2,9 @@
 """A load for an HTTP server that counts everything that is not as it should be.
 
 load_http.py PORT CONNECTIONS STOPFILE BODY: until STOPFILE exists, each
-connection, kept alive, gets / and checks the whole answer. A server may end a
-connection when it is told to reload: only with an answer that says
-"Connection: close", or while none is asked for. Prints
+connection, kept alive, gets / and checks the whole answer. A server that is told
+to reload may end a connection: after an answer that says "Connection: close",
+or instead of an answer when the connection was idle. Prints
 "REQUESTS ERRORS DROPPED old=N new=N" at the end and "ready" at the start, when
 each connection has its first answer.
 """
@@ -33,45 +33,53 @@ def answer(lines):
     return status, headers, text
 
 
-def connect():
-    sock = socket.create_connection(("127.0.0.1", port), timeout=20)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock, sock.makefile("rb")
+class Connection:
+    def __init__(self):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.lines = self.sock.makefile("rb")
+        self.answers = 0
 
-
-def worker():
-    count = dict.fromkeys(total, 0)
-    sock, lines = connect()
-    turn = on_this = 0
-    while turn % 16 or not os.path.exists(stop):
-        turn += 1
+    def ask(self):
+        """One answer; None when the server has closed the connection."""
         try:
-            sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            got = answer(lines)
-        except OSError:
+            self.sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            got = answer(self.lines)
+        except ConnectionError:
             got = None
-        if not got and on_this:
-            # It was idle, and the server has closed it: asked again on a new
-            # one, which must answer.
-            sock.close()
-            sock, lines = connect()
-            on_this = 0
-            continue
+        self.answers += got is not None
+        return got
+
+
+def work(count):
+    connection = Connection()
+    turn = 0
+    while turn % 16 or not os.path.exists(stop):
+        got = connection.ask()
+        if not got and connection.answers:
+            # Closed while it was idle: a new one must answer.
+            connection = Connection()
+            got = connection.ask()
         if not got:
             count["dropped"] += 1
-            break
+            return
         status, headers, text = got
-        on_this += 1
         count["requests"] += 1
         count["errors"] += status != b"HTTP/1.1 200 OK\r\n" or text != body
         count["new" if b"x-hotfix" in headers else "old"] += 1
         if headers.get(b"connection") == b"close":
-            sock.close()
-            sock, lines = connect()
-            on_this = 0
-        if turn == 1:
+            connection = Connection()
+        if not turn:
             ready.wait()
-    sock.close()
+        turn += 1
+
+
+def worker():
+    count = dict.fromkeys(total, 0)
+    try:
+        work(count)
+    except OSError:
+        count["dropped"] += 1
     with lock:
         for key in total:
             total[key] += count[key]
