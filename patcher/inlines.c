@@ -434,3 +434,23 @@ int inlines_refuse_if_only_inlined(const struct build *build, const char *name,
 	strings_release(&wanted.copies);
 	return r;
 }
+
+bool inlines_explain_missing(const struct build *build, const char *name,
+			     struct hf_diag *diag)
+{
+	Dwarf *dwarf = debuginfo_dwarf(build->debuginfo);
+	const char *file;
+	int line = 0;
+	Dwarf_Die die;
+
+	if (!dwarf || !find_inlined_die(dwarf, name, &die))
+		return false;
+	file = dwarf_decl_file(&die);
+	dwarf_decl_line(&die, &line);
+	hf_detail(diag, "%s:%d defines it, but the compiler has inlined or "
+			"changed every copy: there is none to call",
+		  file ?: "?", line);
+	hf_hint(diag, "copy the definition of %s() into the replacement source",
+		name);
+	return true;
+}

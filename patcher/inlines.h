@@ -19,6 +19,13 @@
  */
 int inlines_check(struct build *build, struct hf_diag *diag);
 
+/*
+ * Where nothing called @name has code in the target: adds to @diag that its
+ * source has such a function all the same. Return: whether it has.
+ */
+bool inlines_explain_missing(const struct build *build, const char *name,
+			     struct hf_diag *diag);
+
 /* Return: 0 when no function of that name was inlined; -ECANCELED; -ENOMEM. */
 int inlines_refuse_if_only_inlined(const struct build *build, const char *name,
 				   struct hf_diag *diag);

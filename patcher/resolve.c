@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "inlines.h"
 #include "original.h"
 #include "static_local.h"
 
@@ -428,6 +429,7 @@ static int refuse_missing(const struct build *build, const char *symbol,
 		object ? import_record(object, symbol) : NULL;
 	const char *name = record ? record->name : symbol;
 	struct strings near = { 0 };
+	bool explained;
 
 	hf_refuse(diag, "symbol-missing",
 		  "%s uses %s, which neither %s nor its libraries have",
@@ -436,10 +438,10 @@ static int refuse_missing(const struct build *build, const char *symbol,
 	if (record && *record->source)
 		hf_detail(diag, "(looked for in source files called %s)",
 			  record->source);
-	if (!symbols_near(&build->symbols, name, &near))
+	explained = inlines_explain_missing(build, name, diag);
+	if (!explained && !symbols_near(&build->symbols, name, &near))
 		for (size_t i = 0; i < near.nr; i++)
 			hf_detail(diag, "  did you mean %s?", near.items[i]);
-	strings_release(&near);
 	if (!build->symbols.complete)
 		hf_hint(diag, "%s is stripped: give its debug file with "
 			      "--debuginfo to reach what is static",
@@ -448,9 +450,12 @@ static int refuse_missing(const struct build *build, const char *symbol,
 		hf_hint(diag, "%s is not on this machine and could not be "
 			      "asked; --sysroot DIR names another root",
 			build->libraries.missing.items[i]);
-	if (!near.nr && build->symbols.complete &&
+	if (!explained && !near.nr && build->symbols.complete &&
 	    !build->libraries.missing.nr)
-		hf_hint(diag, "define it in the replacement source");
+		hf_hint(diag, "define it in the replacement source, or, where a "
+			      "header of the target should, give the -D of the "
+			      "target's build after --");
+	strings_release(&near);
 	return -ECANCELED;
 }
 

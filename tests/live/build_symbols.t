@@ -117,6 +117,38 @@ test_missing_with_near_names()
 	stderr_says 'did you mean shared_limit \(.*src/b.c\)'
 }
 
+# Its value would be taken for an int, whatever it is.
+test_function_without_declaration()
+{
+	source_of srv.c <<-'EOF'
+		char name[8];
+		__attribute__((noinline)) char *find(int i) { return name + i * 3 + 1000; }
+		__attribute__((noinline)) int run_a(int x) { return *find(x); }
+		int main(int c, char **v) { return run_a(c - 334); }
+	EOF
+	target srv -std=gnu89 srv.c
+	fix_of 'char *found = find(x); return *found;'
+	build_exit 1 srv fix.c
+	stderr_says 'implicit declaration of function .find'
+	no_patch
+	fix_of 'char *found = find(x); return *found;' 'extern char *find(int);'
+	build srv fix.c
+}
+
+test_missing_because_inlined()
+{
+	source_of srv.c <<-'EOF'
+		static inline int twice(int x) { return x * 2; }
+		__attribute__((noinline)) int run_a(int x) { return twice(x) + 1000; }
+		int main(int c, char **v) { return run_a(c); }
+	EOF
+	target srv srv.c
+	fix_of 'return twice(x) + 1;' 'extern int twice(int);'
+	build_refused symbol-missing srv fix.c
+	stderr_says 'srv.c:1 defines it, but the compiler has inlined'
+	stderr_says 'hint: copy the definition of twice\(\) into'
+}
+
 test_missing_function_to_replace()
 {
 	two_files
