@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../lib/insn.h"
+#include "callers.h"
 #include "replaced.h"
 
 #define LISTED_MAX 12
@@ -174,88 +174,36 @@ static int search_units(struct search *search)
 
 /* ---- clones ------------------------------------------------------------------ */
 
-/* Whether a whole instruction of @function at @site is a branch to @to. */
-static bool branches_to(const struct build *build,
-			const struct symbol *function, uint64_t site,
-			uint64_t to)
+struct clone_search {
+	const struct build *build;
+	struct wanted *wanted;
+	const struct symbol *clone;
+};
+
+static int check_caller(void *context, const struct symbol *caller)
 {
-	const uint8_t *code = elf_bytes_at(build->target->file,
-					   function->vaddr, function->size);
-	struct insn insn;
+	const struct clone_search *search = context;
+	const struct build *build = search->build;
+	const char *source;
 
-	for (uint64_t at = 0; code && at < function->size; at += insn.size) {
-		if (insn_decode(build->decoder, code + at, function->size - at,
-				function->vaddr + at, &insn))
-			return false;
-		if (function->vaddr + at <= site &&
-		    site < function->vaddr + at + insn.size)
-			return insn.has_target && insn.target == to;
-	}
-	return false;
-}
-
-/* The target of what would be a branch whose opcode ends at @code. */
-static bool maybe_branch_to(const uint8_t *code, size_t size, uint64_t vaddr,
-			    uint64_t to)
-{
-	int32_t displacement;
-
-	/* call rel32, jmp rel32, 0f 8x jcc rel32 */
-	if (size >= 5 && (code[0] == 0xe8 || code[0] == 0xe9 ||
-			  (code[0] & 0xf0) == 0x80)) {
-		memcpy(&displacement, code + 1, sizeof(displacement));
-		if (vaddr + 5 + (uint64_t)(int64_t)displacement == to)
-			return true;
-	}
-	/* jmp rel8, jcc rel8 */
-	return size >= 2 && (code[0] == 0xeb || (code[0] & 0xf0) == 0x70) &&
-	       vaddr + 2 + (uint64_t)(int64_t)(int8_t)code[1] == to;
-}
-
-static int check_caller(const struct build *build, struct wanted *wanted,
-			const struct symbol *clone, uint64_t site,
-			const struct symbol **last)
-{
-	const struct symbol *caller =
-		symbols_function_at(&build->symbols, site);
-
-	if (!caller || caller == *last ||
-	    !branches_to(build, caller, site, clone->vaddr))
-		return 0;
-	*last = caller;
-	if (build_replacement_at(build, caller->vaddr) ||
-	    caller->vaddr == clone->vaddr) {
-		wanted->nr_harmless++;
+	if (caller && (caller == search->clone ||
+		       build_replacement_at(build, caller->vaddr))) {
+		search->wanted->nr_harmless++;
 		return 0;
 	}
-	return strings_addf(&wanted->copies,
-			    "its copy %s, used by %s() (%s)", clone->name,
-			    caller->name,
-			    base_name(symbol_source(&build->symbols, caller)) ?:
-				    "?");
+	source = caller ? symbol_source(&build->symbols, caller) : NULL;
+	return strings_addf(&search->wanted->copies,
+			    "its copy %s, used by %s() (%s)",
+			    search->clone->name, caller ? caller->name : "?",
+			    base_name(source) ?: "?");
 }
 
 static int find_callers(const struct build *build, struct wanted *wanted,
 			const struct symbol *clone)
 {
-	const struct elf_file *file = build->target->file;
-	const struct symbol *last = NULL;
-	int r = 0;
+	struct clone_search search = { build, wanted, clone };
 
-	for (size_t i = 1; i < file->nr_sections && !r; i++) {
-		const Elf64_Shdr *section = &file->sections[i];
-		const uint8_t *code = elf_section_data(file, section);
-
-		if (!code || !(section->sh_flags & SHF_EXECINSTR))
-			continue;
-		for (uint64_t at = 0; at < section->sh_size && !r; at++)
-			if (maybe_branch_to(code + at, section->sh_size - at,
-					    section->sh_addr + at,
-					    clone->vaddr))
-				r = check_caller(build, wanted, clone,
-						 section->sh_addr + at, &last);
-	}
-	return r;
+	return callers_each(build, clone->vaddr, check_caller, &search);
 }
 
 static bool of_same_file(const struct build *build, const struct symbol *a,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "callers.h"
 #include "command.h"
 #include "emit.h"
 #include "original.h"
@@ -140,7 +141,8 @@ static int usable_by_callers(const struct build *build,
 			     const struct symbol *function,
 			     register_set *ret_set, bool *ret_wide)
 {
-	register_set set = REGISTERS_ARGUMENTS;
+	register_set set = build->symbols.complete ? REGISTERS_ARGUMENTS :
+						     REGISTERS_ALL;
 	int r = 0;
 
 	*ret_wide = false;
@@ -168,44 +170,33 @@ static int usable_by_callers(const struct build *build,
 	return r;
 }
 
-static bool is_call_to(const uint8_t *code, uint64_t vaddr, uint64_t to)
-{
-	int32_t displacement;
+struct caller_search {
+	const struct build *build;
+	const struct symbol *function;
+	const char *name; /* of a caller that may rely; NULL: none */
+};
 
-	if (code[0] != 0xe8 && code[0] != 0xe9)
-		return false;
-	memcpy(&displacement, code + 1, sizeof(displacement));
-	return vaddr + 5 + (uint64_t)(int64_t)displacement == to;
+/* One that is replaced itself is compiled anew. Return: 1 to stop. */
+static int check_caller(void *context, const struct symbol *caller)
+{
+	struct caller_search *search = context;
+
+	if (caller && (caller == search->function ||
+		       build_replacement_at(search->build, caller->vaddr) ||
+		       !same_source(search->build, search->function, caller)))
+		return 0;
+	search->name = caller ? caller->name : "unnamed code";
+	return 1;
 }
 
-/* A direct call in the same source file, of the old function. */
-static const struct symbol *find_caller(const struct build *build,
-					const struct symbol *function)
+/* A direct call of the old function, in the same source file. */
+static const char *find_caller(const struct build *build,
+			       const struct symbol *function)
 {
-	const struct elf_file *file = build->target->file;
+	struct caller_search search = { build, function, NULL };
 
-	for (size_t i = 1; i < file->nr_sections; i++) {
-		const Elf64_Shdr *section = &file->sections[i];
-		const uint8_t *code = elf_section_data(file, section);
-
-		if (!code || !(section->sh_flags & SHF_EXECINSTR))
-			continue;
-		for (uint64_t at = 0; at + 5 <= section->sh_size; at++) {
-			const struct symbol *caller;
-
-			if (!is_call_to(code + at, section->sh_addr + at,
-					function->vaddr))
-				continue;
-			caller = symbols_function_at(&build->symbols,
-						     section->sh_addr + at);
-			/* One that is replaced itself is compiled anew. */
-			if (caller &&
-			    same_source(build, function, caller) &&
-			    !build_replacement_at(build, caller->vaddr))
-				return caller;
-		}
-	}
-	return NULL;
+	callers_each(build, function->vaddr, check_caller, &search);
+	return search.name;
 }
 
 /* ---- arguments and results ------------------------------------------------------ */
@@ -297,17 +288,18 @@ static register_set results_of(Dwarf_Die *function)
 	}
 }
 
-static struct convention convention_of(const struct build *build,
-				       const struct symbol *function)
+/* Of the replacement: where the target has types, they are the same. */
+static struct convention convention_of(const struct debuginfo *patch,
+				       const struct manifest_function *function)
 {
 	struct convention convention = { 0 };
 	const struct debug_entity *entity =
-		debuginfo_entity(build->debuginfo, function->vaddr);
+		debuginfo_entity(patch, function->replacement_vaddr);
 	Dwarf_Attribute attribute;
 	Dwarf_Die die, origin;
 
-	if (!entity || !dwarf_offdie(debuginfo_dwarf(build->debuginfo),
-				     entity->die, &die)) {
+	if (!entity ||
+	    !dwarf_offdie(debuginfo_dwarf(patch), entity->die, &die)) {
 		convention.results = REGISTER_RAX | REGISTER_RDX |
 				     REGISTER_XMM(0) | REGISTER_XMM(1);
 		convention.nr_stack_words = STACK_WORDS;
@@ -410,7 +402,7 @@ static char *set_text(register_set set)
 /* @ret_set: empty when nothing need be preserved. */
 static int find_needed(const struct build *build,
 		       const struct elf_file *linked, size_t index,
-		       const struct symbol **ret_caller, register_set *ret_set,
+		       const char **ret_caller, register_set *ret_set,
 		       bool *ret_wide)
 {
 	const struct replacement *replacement = &build->replacements[index];
@@ -438,14 +430,14 @@ static int find_needed(const struct build *build,
 	return r;
 }
 
-static int refuse_entry(const struct symbol *old, const struct symbol *caller,
+static int refuse_entry(const struct symbol *old, const char *caller,
 			const char *registers, struct hf_diag *diag)
 {
 	hf_refuse(diag, "registers",
 		  "callers of %s(), like %s(), may keep values in registers "
 		  "that the original leaves alone and the replacement does "
 		  "not (%s)",
-		  old->name, caller->name, registers);
+		  old->name, caller, registers);
 	hf_hint(diag, "replace those callers as well, in the same patch");
 	hf_hint(diag, "or let the replacement do its work without calling "
 		      "other functions");
@@ -453,13 +445,16 @@ static int refuse_entry(const struct symbol *old, const struct symbol *caller,
 }
 
 static int plan_entry(struct build *build, const struct elf_file *linked,
-		      size_t index, FILE *file, size_t *nr,
-		      struct hf_diag *diag)
+		      const struct debuginfo *patch, size_t index, FILE *file,
+		      size_t *nr, struct hf_diag *diag)
 {
-	const struct symbol *old = build->replacements[index].old, *caller;
-	const char *name = build->manifest->functions[index].replacement;
-	struct convention convention = convention_of(build, old);
+	const struct symbol *old = build->replacements[index].old;
+	const struct manifest_function *function =
+		&build->manifest->functions[index];
+	const char *name = function->replacement;
+	struct convention convention = convention_of(patch, function);
 	owned(free_p) char *text = NULL;
+	const char *caller = NULL;
 	register_set set;
 	bool wide = false;
 
@@ -478,7 +473,7 @@ static int plan_entry(struct build *build, const struct elf_file *linked,
 	if (build_prove(build,
 			"%s(): entered through hotfix.entry.%s, which keeps "
 			"what callers like %s() may rely on: %s",
-			old->name, name, caller->name, text))
+			old->name, name, caller, text))
 		return hf_fail(diag, -ENOMEM, "cannot add a proof");
 	return 0;
 }
@@ -503,15 +498,17 @@ static int write_source(struct build *build, const struct elf_file *linked,
 			const char *path, size_t *nr, struct hf_diag *diag)
 {
 	owned(fclose_p) FILE *file = fopen(path, "we");
-	int r = 0;
+	owned(debuginfo_close_p) struct debuginfo *patch = NULL;
+	int r;
 
 	if (!file)
 		return hf_fail(diag, -errno, "cannot write %s", path);
+	r = debuginfo_open_file(build->linked, &patch, diag);
 	fputs("\t.section .note.GNU-stack,\"\",@progbits\n"
 	      "\t.section .text.hotfix.entry,\"ax\",@progbits\n",
 	      file);
 	for (size_t i = 0; i < build->nr_replacements && !r; i++)
-		r = plan_entry(build, linked, i, file, nr, diag);
+		r = plan_entry(build, linked, patch, i, file, nr, diag);
 	if (!r && fflush(file))
 		r = hf_fail(diag, -errno, "cannot write %s", path);
 	return r;

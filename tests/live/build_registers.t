@@ -175,4 +175,19 @@ test_variable_arguments_are_refused()
 	stderr_says 'callers of pick\(\), like sum\(\), may keep values in registers'
 }
 
+# Without names nobody knows who calls: what is exported is protected even so.
+test_stripped_callers()
+{
+	leaf
+	sed -i 's/static int pick/int pick/; s/int sum(/static int sum(/' "$TMP/srv.c"
+	target srv -rdynamic srv.c
+	strip "$TMP/srv"
+	cat >>"$TMP/fix.c" <<-'EOF'
+		int pick(int i) { spoil(); return i + 99; }
+		HOTFIX_REPLACE(pick);
+	EOF
+	check_live '212 8 725'
+	note_says 'entered through hotfix.entry.pick'
+}
+
 run_tests "$@"
