@@ -477,10 +477,11 @@ static int seize_refused(struct tracee *tracee, pid_t tid, struct hf_diag *diag)
 
 	if (thread_status_read(process, tid, &status, NULL))
 		return 0;
-	if (strchr("ZX", status.state))
-		return newcomer_add(tracee, tid, THREAD_GONE);
+	/* Traced from birth; maybe it has ended already and is to be reaped. */
 	if (status.tracer == (pid_t)syscall(SYS_gettid))
 		return newcomer_add(tracee, tid, THREAD_RUNNING);
+	if (strchr("ZX", status.state))
+		return newcomer_add(tracee, tid, THREAD_GONE);
 	if (status.tracer)
 		return process_traced(process, status.tracer, diag);
 	return process_denied(process, diag);
@@ -522,10 +523,14 @@ static char thread_state_char(const struct tracee *tracee, pid_t tid)
 		       stat.state;
 }
 
-/* A main thread that has ended stays, and never stops nor can be waited for. */
-static bool thread_is_zombie(const struct tracee *tracee, pid_t tid)
+/*
+ * A main thread that has ended before the others stays, and never stops nor can
+ * be waited for. Any other thread that has ended is there until we reap it.
+ */
+static bool thread_is_dead_leader(const struct tracee *tracee, pid_t tid)
 {
-	return strchr("ZX", thread_state_char(tracee, tid));
+	return tid == tracee->process->pid &&
+	       strchr("ZX", thread_state_char(tracee, tid));
 }
 
 static bool thread_is_known(struct tracee *tracee, pid_t tid)
@@ -536,7 +541,8 @@ static bool thread_is_known(struct tracee *tracee, pid_t tid)
 		thread = newcomer_find(tracee, tid);
 	if (!thread)
 		return false;
-	return thread->state != THREAD_GONE || thread_is_zombie(tracee, tid);
+	return thread->state != THREAD_GONE ||
+	       thread_is_dead_leader(tracee, tid);
 }
 
 /* One pass over /proc/PID/task. */
@@ -701,8 +707,13 @@ static int thread_await(struct tracee *tracee, struct thread *thread,
 		}
 		if (patience_sleeps(patience)) {
 			serve_all(tracee);
-			if (thread_is_zombie(tracee, thread->tid)) {
-				thread_gone(thread);
+			if (thread_is_dead_leader(tracee, thread->tid)) {
+				/* Unless it was the last one: then reap it. */
+				stop = thread_poll(thread);
+				if (stop == STOP_EXEC)
+					tracee_replaced(tracee, thread);
+				else if (stop == STOP_NONE)
+					thread_gone(thread);
 				break;
 			}
 		}
