@@ -197,6 +197,35 @@ static int apply_report_plan(struct apply *apply, struct hf_diag *diag)
 			    apply->staging.nr_sites, diag);
 }
 
+/*
+ * Unmaps what an apply left that did not come to its switch: that of a dead
+ * agent, or of the parent that this process was forked from meanwhile.
+ */
+static int apply_clear_staged(struct apply *apply, struct hf_diag *diag)
+{
+	const struct controls *controls = &apply->target.controls;
+	bool cleared = false;
+	char reason[256];
+
+	for (size_t i = 0; i < controls->nr; i++) {
+		const struct control *control = &controls->entries[i];
+		int r;
+
+		if (control->damaged || control->block.state != CONTROL_STAGED)
+			continue;
+		r = retire_image(&apply->target, control, false, reason,
+				 sizeof(reason), diag);
+		if (r < 0)
+			return r;
+		report_note(apply->report, "%s an image of %s that an "
+			    "unfinished apply had left",
+			    r ? "could not yet unmap" : "unmapped",
+			    control->block.name);
+		cleared |= r == 0;
+	}
+	return cleared ? target_refresh(&apply->target, diag) : 0;
+}
+
 static int apply_opened(struct apply *apply, struct hf_diag *diag)
 {
 	bool dry_run = apply->options->dry_run;
@@ -205,6 +234,8 @@ static int apply_opened(struct apply *apply, struct hf_diag *diag)
 	r = target_require_settled(&apply->target, diag);
 	if (r == 0)
 		r = already_active(apply, diag);
+	if (r == 0 && !dry_run)
+		r = apply_clear_staged(apply, diag);
 	if (r > 0)
 		apply->report->outcome = OUTCOME_ALREADY;
 	if (r)

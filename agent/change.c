@@ -18,99 +18,115 @@ static bool coming(const struct control *control, bool after)
 	return after && control->block.state != CONTROL_ACTIVE;
 }
 
-/* Declares what is about to happen. */
-static int states_begin(struct target *target, const bool *is_coming,
-			const bool *is_going, struct hf_diag *diag)
+/* What a change is made of; the arrays have one entry for each control. */
+struct change {
+	struct target *target;
+	bool *is_coming;
+	bool *is_going;
+	uint32_t *states; /* before the change */
+};
+
+/* Gives each block that comes or goes a new state. */
+static int states_set(const struct change *change, enum control_state coming_to,
+		      enum control_state going_to, struct hf_diag *diag)
 {
+	struct controls *controls = &change->target->controls;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < target->controls.nr; i++) {
-		struct control *control = &target->controls.entries[i];
-
-		if (is_coming[i])
-			r = control_set_state(target->process, control,
-					      CONTROL_SWITCHING, diag);
-		else if (is_going[i])
-			r = control_set_state(target->process, control,
-					      CONTROL_REVERTING, diag);
+	for (size_t i = 0; r == 0 && i < controls->nr; i++) {
+		if (change->is_coming[i] || change->is_going[i])
+			r = control_set_state(change->target->process,
+					      &controls->entries[i],
+					      change->is_coming[i] ? coming_to :
+								     going_to,
+					      diag);
 	}
 	return r;
 }
 
-static void states_restore(struct target *target, const uint32_t *states)
+static void states_restore(const struct change *change)
 {
-	for (size_t i = 0; i < target->controls.nr; i++) {
-		struct control *control = &target->controls.entries[i];
+	struct controls *controls = &change->target->controls;
 
-		if (!control->damaged && control->block.state != states[i])
-			control_set_state(target->process, control, states[i],
-					  NULL);
+	for (size_t i = 0; i < controls->nr; i++) {
+		struct control *control = &controls->entries[i];
+
+		if (!control->damaged &&
+		    control->block.state != change->states[i])
+			control_set_state(change->target->process, control,
+					  change->states[i], NULL);
 	}
 }
 
-/* Writes when it was switched and what it cost, into the block itself. */
-static int switch_record(const struct target *target, struct control *control,
-			 const struct switch_result *result,
-			 enum switch_mode mode, struct hf_diag *diag)
+/* The switch's steps, recorded in the blocks while everything is held. */
+static int change_tell(void *context, enum switch_step step,
+		       struct hf_diag *diag)
 {
-	struct control_block *block = &control->block;
-	int r;
+	const struct change *change = context;
 
-	block->applied_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
-	block->pause_ns = result->pause_ns;
-	block->wait_ns = result->wait_ns;
-	block->mode = mode;
-	r = process_write(target->process, block->base, block, sizeof(*block));
-	if (r < 0)
-		return hf_fail(diag, r, "cannot record that %s is active",
-			       block->name);
-	return 0;
-}
-
-static int states_finish(struct target *target, const bool *is_coming,
-			 const bool *is_going,
-			 const struct switch_result *result,
-			 enum switch_mode mode, struct hf_diag *diag)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < target->controls.nr; i++) {
-		struct control *control = &target->controls.entries[i];
-
-		if (is_coming[i]) {
-			r = switch_record(target, control, result, mode, diag);
-			if (r == 0)
-				r = control_set_state(target->process, control,
-						      CONTROL_ACTIVE, diag);
-		} else if (is_going[i]) {
-			r = control_set_state(target->process, control,
-					      CONTROL_RETIRED, diag);
-		}
+	switch (step) {
+	case SWITCH_BEGINS:
+		return states_set(change, CONTROL_SWITCHING, CONTROL_REVERTING,
+				  diag);
+	case SWITCH_DONE:
+		return states_set(change, CONTROL_ACTIVE, CONTROL_RETIRED,
+				  diag);
+	case SWITCH_UNDONE:
+		states_restore(change);
+		return 0;
 	}
-	return r;
+	return -EINVAL;
 }
 
-static int change_switch(struct target *target,
+/*
+ * Writes into the block itself when it was switched and what it cost. That much
+ * is for people: the patch is active without it.
+ */
+static void switch_record(const struct change *change,
+			  const struct switch_result *result,
+			  enum switch_mode mode)
+{
+	struct controls *controls = &change->target->controls;
+	int64_t now_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+
+	for (size_t i = 0; i < controls->nr; i++) {
+		struct control_block *block = &controls->entries[i].block;
+
+		if (!change->is_coming[i])
+			continue;
+		block->applied_at_ns = now_ns;
+		block->pause_ns = result->pause_ns;
+		block->wait_ns = result->wait_ns;
+		block->mode = mode;
+		process_write(change->target->process, block->base, block,
+			      sizeof(*block));
+	}
+}
+
+static int change_switch(const struct change *change,
 			 const struct transition *transition,
-			 const bool *is_going,
 			 const struct operation_options *options,
 			 struct switch_result *ret_result, struct hf_diag *diag)
 {
+	const struct controls *controls = &change->target->controls;
 	owned(free_p) struct range *leaving =
-		calloc(target->controls.nr + 1, sizeof(*leaving));
+		calloc(controls->nr + 1, sizeof(*leaving));
+	struct change told = *change;
 	struct switch_request request = {
-		.target = target,
+		.target = change->target,
 		.transition = transition,
 		.options = options,
 		.leaving = leaving,
+		.tell = change_tell,
+		.context = &told,
 	};
 
 	if (!leaving)
 		return hf_fail(diag, -ENOMEM, "cannot switch");
-	for (size_t i = 0; i < target->controls.nr; i++)
-		if (is_going[i])
+	for (size_t i = 0; i < controls->nr; i++)
+		if (change->is_going[i])
 			leaving[request.nr_leaving++] =
-				target->controls.entries[i].mapped;
+				controls->entries[i].mapped;
 	return switch_run(&request, ret_result, diag);
 }
 
@@ -121,8 +137,8 @@ int change_run(struct target *target, const bool *after,
 	size_t nr = target->controls.nr;
 	owned(free_p) bool *flags = calloc(2 * nr + 1, sizeof(*flags));
 	owned(free_p) uint32_t *states = calloc(nr + 1, sizeof(*states));
+	const struct change change = { target, flags, flags + nr, states };
 	struct transition transition;
-	bool *is_coming = flags, *is_going = flags + nr;
 	int r;
 
 	memset(ret_result, 0, sizeof(*ret_result));
@@ -132,22 +148,16 @@ int change_run(struct target *target, const bool *after,
 		const struct control *control = &target->controls.entries[i];
 
 		states[i] = control->block.state;
-		is_coming[i] = coming(control, after[i]);
-		is_going[i] = going(control, after[i]);
+		change.is_coming[i] = coming(control, after[i]);
+		change.is_going[i] = going(control, after[i]);
 	}
 	r = transition_plan(&target->controls, after, options->mode,
 			    &transition, diag);
 	if (r < 0)
 		return r;
-	r = states_begin(target, is_coming, is_going, diag);
-	if (r == 0)
-		r = change_switch(target, &transition, is_going, options,
-				  ret_result, diag);
+	r = change_switch(&change, &transition, options, ret_result, diag);
 	transition_release(&transition);
-	if (r < 0)
-		states_restore(target, states);
-	else
-		r = states_finish(target, is_coming, is_going, ret_result,
-				  options->mode, diag);
+	if (r == 0)
+		switch_record(&change, ret_result, options->mode);
 	return r;
 }

@@ -5,8 +5,9 @@
  *   coming: STAGED, RETIRED...  -> SWITCHING   (stores made)   -> ACTIVE
  *   going:  ACTIVE              -> REVERTING   (stores made)   -> RETIRED
  *
- * Who reads SWITCHING or REVERTING without an agent at work knows that the
- * stores are half done and which ones they are.
+ * All of it happens while every thread is held. Who reads SWITCHING or REVERTING
+ * without an agent at work knows that the stores are half done and which ones
+ * they are; a process forked meanwhile never inherits them.
  */
 #pragma once
 

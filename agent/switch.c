@@ -287,6 +287,35 @@ static int sites_write(const struct attempt *attempt, struct hf_diag *diag)
 	return 0;
 }
 
+static int tell(const struct attempt *attempt, enum switch_step step,
+		struct hf_diag *diag)
+{
+	const struct switch_request *request = attempt->request;
+
+	return request->tell ? request->tell(request->context, step, diag) : 0;
+}
+
+/*
+ * The stores between their records. Nothing runs meanwhile, so that a process
+ * that is forked inherits the state before or the state after.
+ */
+static int sites_switch(const struct attempt *attempt, struct hf_diag *diag)
+{
+	int r = tell(attempt, SWITCH_BEGINS, diag);
+
+	if (r == 0)
+		r = sites_write(attempt, diag);
+	if (r == 0) {
+		r = tell(attempt, SWITCH_DONE, diag);
+		if (r < 0)
+			sites_restore(attempt,
+				      attempt->request->transition->nr_stores);
+	}
+	if (r < 0)
+		tell(attempt, SWITCH_UNDONE, NULL);
+	return r;
+}
+
 /* With every thread held. */
 static int attempt_held(struct attempt *attempt, struct hf_diag *diag)
 {
@@ -300,7 +329,9 @@ static int attempt_held(struct attempt *attempt, struct hf_diag *diag)
 		return r;
 	attempt->result->leaving_free =
 		!request->nr_leaving || leaving_is_free(attempt);
-	return sites_write(attempt, diag);
+	if (pause_exceeded(attempt))
+		return -ETIME;
+	return sites_switch(attempt, diag);
 }
 
 /*

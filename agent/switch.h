@@ -5,6 +5,7 @@
  *   hold   seize, interrupt, wait                         |
  *   check  stacks of all threads against the ranges       | the pause
  *   write  verify and store, one pwrite a site            |
+ *          between the records "begun" and "done"         |
  *   free   everything runs, untraced                      |
  *
  * When the check finds a thread inside, everything runs again, untraced, and
@@ -29,6 +30,13 @@ struct switch_busy {
 
 #define SWITCH_BUSY_MAX 16
 
+/* Where a switch stands while everything is held. */
+enum switch_step {
+	SWITCH_BEGINS, /* no store is made yet */
+	SWITCH_DONE,   /* all are made */
+	SWITCH_UNDONE, /* one failed, and all are taken back */
+};
+
 struct switch_request {
 	struct target *target; /* mappings and modules are read afresh */
 	const struct transition *transition;
@@ -39,6 +47,12 @@ struct switch_request {
 	 */
 	const struct range *leaving;
 	size_t nr_leaving;
+	/*
+	 * Told of each step, to put it on record in the target. A failure of
+	 * the first two undoes the switch. NULL: nobody is told.
+	 */
+	int (*tell)(void *context, enum switch_step step, struct hf_diag *diag);
+	void *context;
 };
 
 struct switch_result {

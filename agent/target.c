@@ -83,10 +83,10 @@ void target_close(struct target *target)
 	memset(target, 0, sizeof(*target));
 }
 
+/* STAGED is no obstacle: nothing leads to such an image. */
 static bool state_is_passing(enum control_state state)
 {
-	return state == CONTROL_STAGED || state == CONTROL_SWITCHING ||
-	       state == CONTROL_REVERTING;
+	return state == CONTROL_SWITCHING || state == CONTROL_REVERTING;
 }
 
 const struct control *target_interrupted(const struct target *target)

@@ -40,7 +40,11 @@ int target_refresh_mappings(struct target *target, struct hf_diag *diag);
 
 void target_close(struct target *target);
 
-/* The first block in a state that only an agent at work leaves, or NULL. */
+/*
+ * The first block whose sites may be half written, or that cannot be read; NULL
+ * when there is none. One that is merely STAGED is not among them: nothing
+ * leads to it, and a process that was forked during an apply inherits it.
+ */
 const struct control *target_interrupted(const struct target *target);
 
 /**
