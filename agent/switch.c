@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "sites.h"
 #include "stack.h"
+#include "urgency.h"
 
 /* Limits for what should take microseconds, so that nothing can hang. */
 #define SEIZE_TIMEOUT_MS 5000
@@ -343,6 +344,7 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 {
 	struct switch_result *result = attempt->result;
 	owned(tracee_free_p) struct tracee *tracee = NULL;
+	struct urgency urgency;
 	uint64_t stop_ns;
 	int r;
 
@@ -351,6 +353,7 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 	if (r < 0)
 		return r;
 	attempt->tracee = tracee;
+	urgency = urgency_begin();
 	attempt->stopped_at_ns = monotonic_ns();
 	r = tracee_hold_all(tracee, HOLD_TIMEOUT_MS, diag);
 	if (r == 0) {
@@ -358,6 +361,7 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 		tracee_release_all(tracee);
 	}
 	stop_ns = monotonic_ns() - attempt->stopped_at_ns;
+	urgency_end(&urgency);
 	result->attempts++;
 	result->nr_threads = tracee->nr_threads;
 	if (stop_ns > result->longest_stop_ns)
