@@ -47,7 +47,7 @@ const struct replacement *build_replacement_at(const struct build *build,
 	return NULL;
 }
 
-/* ---- the manifest ---------------------------------------------------------- */
+/* ---- the manifest ------------------------------------------------------- */
 
 /* "fix-7" of "out/fix-7.hotfix.so". */
 static char *name_of_output(const char *output)
@@ -136,7 +136,7 @@ static int prove_bytes(struct build *build, struct hf_diag *diag)
 	return 0;
 }
 
-/* ---- the steps --------------------------------------------------------------- */
+/* ---- the steps ---------------------------------------------------------- */
 
 static int make_directory(struct build *build, struct hf_diag *diag)
 {
@@ -288,7 +288,7 @@ int build_run(const struct options *options, struct build **ret_build,
 	return run(build, diag);
 }
 
-/* ---- the end ------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 
 static int remove_entry(const char *path, const struct stat *status, int flag,
 			struct FTW *position)

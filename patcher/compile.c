@@ -14,7 +14,7 @@
 
 #define SOURCE_SIZE_MAX (64u << 20)
 
-/* ---- the flags of the target ------------------------------------------------ */
+/* ---- the flags of the target -------------------------------------------- */
 
 static const char *read_name(const char *at, char *name, size_t size)
 {
@@ -184,7 +184,7 @@ static const struct symbol *recorded_function(const struct build *build,
 	return function;
 }
 
-/* ---- the compiler -------------------------------------------------------------- */
+/* ---- the compiler ------------------------------------------------------- */
 
 static int choose_compiler(struct build *build, const struct flags *flags,
 			   struct hf_diag *diag)

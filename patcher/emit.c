@@ -73,7 +73,7 @@ bool emit_find_entry(const struct elf_file *linked, const char *replacement,
 	return *ret_entry && *ret_call;
 }
 
-/* ---- relocations ------------------------------------------------------------ */
+/* ---- relocations -------------------------------------------------------- */
 
 struct relocs {
 	Elf64_Rela *entries;
@@ -181,7 +181,7 @@ static int collect_relocs(const struct build *build,
 	return r;
 }
 
-/* ---- the appended bytes ------------------------------------------------------- */
+/* ---- the appended bytes ------------------------------------------------- */
 
 struct tail {
 	uint64_t base; /* offset in the file of data[0] */
@@ -291,7 +291,7 @@ static int build_tail(const struct elf_file *linked, const char *json,
 	return 0;
 }
 
-/* ---- writing -------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 /* Under another name first: a reader of OUTPUT sees all of it or nothing. */
 static int write_checked(const struct build *build,

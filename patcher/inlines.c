@@ -27,7 +27,7 @@ struct search {
 	size_t nr;
 };
 
-/* ---- DW_TAG_inlined_subroutine ------------------------------------------------ */
+/* ---- DW_TAG_inlined_subroutine ------------------------------------------ */
 
 static void set_abstract(struct wanted *wanted, Dwarf_Die *die)
 {
@@ -172,7 +172,7 @@ static int search_units(struct search *search)
 	return r;
 }
 
-/* ---- clones ------------------------------------------------------------------ */
+/* ---- clones ------------------------------------------------------------- */
 
 struct clone_search {
 	const struct build *build;
@@ -233,7 +233,7 @@ static int find_clones(const struct build *build, struct wanted *wanted,
 	return r;
 }
 
-/* ---- the verdict ----------------------------------------------------------------- */
+/* ---- the verdict -------------------------------------------------------- */
 
 static int list_copies(const struct wanted *wanted, struct hf_diag *diag)
 {
@@ -333,7 +333,7 @@ int inlines_check(struct build *build, struct hf_diag *diag)
 	return r;
 }
 
-/* ---- functions that exist only as copies ------------------------------------------ */
+/* ---- functions that exist only as copies -------------------------------- */
 
 /* The unit's function of that name that was inlined, if it has no code. */
 static bool find_inlined_die(Dwarf *dwarf, const char *name,

@@ -14,7 +14,7 @@
 #define CONF_SIZE_MAX (1u << 20)
 #define CONF_DEPTH_MAX 8
 
-/* ---- where to look ----------------------------------------------------- */
+/* ---- where to look ------------------------------------------------------ */
 
 static int add_conf(struct strings *directories, const char *sysroot,
 		    const char *path, int depth);
@@ -129,7 +129,7 @@ static int list_directories(const struct target *target, const char *sysroot,
 	return r;
 }
 
-/* ---- opening ----------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------ */
 
 static bool is_open(const struct libraries *libraries, const char *name)
 {
@@ -256,7 +256,7 @@ void libraries_close(struct libraries *libraries)
 	*libraries = (struct libraries){ 0 };
 }
 
-/* ---- asking ------------------------------------------------------------ */
+/* ---- asking ------------------------------------------------------------- */
 
 static bool is_export(const Elf64_Sym *symbol)
 {

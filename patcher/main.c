@@ -77,7 +77,7 @@ static const struct option long_options[] = {
 	{ 0 },
 };
 
-/* ---- the command line ---------------------------------------------------------- */
+/* ---- the command line --------------------------------------------------- */
 
 /* OLD, OLD=NEW, FILE:OLD=NEW; the words are cut out of @text. */
 static int add_replace(struct options *options, char *text)
@@ -212,7 +212,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return check_options(options);
 }
 
-/* ---- reports ---------------------------------------------------------------------- */
+/* ---- reports ------------------------------------------------------------ */
 
 /* Continuation lines are indented as far as the label. */
 static void print_labelled(const char *label, const char *text)

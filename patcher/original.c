@@ -14,7 +14,7 @@ bool original_is_symbol(const char *symbol)
 	return !strncmp(symbol, prefix, sizeof(prefix) - 1);
 }
 
-/* ---- displacing ---------------------------------------------------------- */
+/* ---- displacing --------------------------------------------------------- */
 
 struct displacer {
 	struct original_code *code;
@@ -139,7 +139,7 @@ int original_displace(struct insn_decoder *decoder, const uint8_t *code,
 	return 0;
 }
 
-/* ---- which originals are called ------------------------------------------- */
+/* ---- which originals are called ----------------------------------------- */
 
 /* The replacement that `hotfix.original.NAME` in @object is about. */
 static struct replacement *find_replacement(const struct build *build,
@@ -220,7 +220,7 @@ static int mark_all_called(struct build *build, struct hf_diag *diag)
 	return r;
 }
 
-/* ---- the object ------------------------------------------------------------ */
+/* ---- the object --------------------------------------------------------- */
 
 static int displaced_code(const struct build *build,
 			  const struct manifest_function *function,
@@ -340,7 +340,7 @@ int original_build(struct build *build, char **ret_path, struct hf_diag *diag)
 	return r;
 }
 
-/* ---- their relocations ------------------------------------------------------ */
+/* ---- their relocations -------------------------------------------------- */
 
 static int add_places(const struct build *build,
 		      const struct manifest_function *function,

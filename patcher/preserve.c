@@ -15,7 +15,7 @@
 #define GENERAL_ARGUMENTS 6
 #define VECTOR_ARGUMENTS 8
 
-/* ---- what the original leaves alone --------------------------------------- */
+/* ---- what the original leaves alone ------------------------------------- */
 
 /* Whether the compiler may have seen both together. */
 static bool same_source(const struct build *build, const struct symbol *a,
@@ -70,7 +70,7 @@ static int written_by(const struct build *build, const struct symbol *function,
 	return r;
 }
 
-/* ---- what the replacement writes -------------------------------------------- */
+/* ---- what the replacement writes ---------------------------------------- */
 
 static const Elf64_Sym *function_at(const struct elf_file *file, uint64_t vaddr)
 {
@@ -121,7 +121,7 @@ static int clobbered_by(const struct build *build, const struct elf_file *linked
 	return r;
 }
 
-/* ---- who relies on it --------------------------------------------------------- */
+/* ---- who relies on it --------------------------------------------------- */
 
 static bool compiled_without(const struct build *build,
 			     const struct replacement *replacement)
@@ -199,7 +199,7 @@ static const char *find_caller(const struct build *build,
 	return search.name;
 }
 
-/* ---- arguments and results ------------------------------------------------------ */
+/* ---- arguments and results ---------------------------------------------- */
 
 struct convention {
 	register_set results;
@@ -313,7 +313,7 @@ static struct convention convention_of(const struct debuginfo *patch,
 	return convention;
 }
 
-/* ---- the entries ------------------------------------------------------------------ */
+/* ---- the entries -------------------------------------------------------- */
 
 static void write_vectors(FILE *file, register_set set, bool save)
 {

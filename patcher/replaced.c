@@ -38,7 +38,7 @@ bool is_clone_of(const char *symbol, const char *function)
 	return false;
 }
 
-/* ---- finding ------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------ */
 
 static int refuse_ambiguous(const struct build *build,
 			    const struct symbol_matches *matches,
@@ -142,7 +142,7 @@ int replaced_lookup(const struct build *build, const char *name,
 	return r;
 }
 
-/* ---- what can be replaced -------------------------------------------------- */
+/* ---- what can be replaced ----------------------------------------------- */
 
 static bool is_compilers_copy(const char *name)
 {
@@ -366,7 +366,7 @@ static int add_replacement(struct build *build, const struct object *object,
 	return add_function(build, symbol, new, diag);
 }
 
-/* ---- records and options ---------------------------------------------------- */
+/* ---- records and options ------------------------------------------------ */
 
 static int add_hook(struct build *build, const struct object *object,
 		    const struct record *record, struct hf_diag *diag)

@@ -229,7 +229,7 @@ static int find_in_module(const struct wanted *wanted,
 	return r;
 }
 
-/* ---- in its libraries ---------------------------------------------------- */
+/* ---- in its libraries --------------------------------------------------- */
 
 static enum symbol_class exported_class(const struct exported *exported)
 {
@@ -291,7 +291,7 @@ static int find_in_libraries(const struct wanted *wanted,
 	return 0;
 }
 
-/* ---- one name, one meaning ----------------------------------------------- */
+/* ---- one name, one meaning ---------------------------------------------- */
 
 static bool same_thing(const struct manifest_import *a,
 		       const struct manifest_import *b)
@@ -408,7 +408,7 @@ int resolve_imports(struct build *build, struct hf_diag *diag)
 	return r;
 }
 
-/* ---- after the link ------------------------------------------------------ */
+/* ---- after the link ----------------------------------------------------- */
 
 static const struct object *user_of(const struct build *build,
 				    const char *symbol)

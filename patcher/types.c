@@ -280,7 +280,7 @@ bool prototypes_equal(Dwarf_Die *a, Dwarf_Die *b,
 	return child_types_equal(a, b, &in) && parameters_equal(a, b, &in);
 }
 
-/* ---- printing ------------------------------------------------------------------ */
+/* ---- printing ----------------------------------------------------------- */
 
 static void print_named(FILE *file, const char *prefix, Dwarf_Die *type)
 {

@@ -97,7 +97,7 @@ static int check_function(struct build *build, const struct debuginfo *patch,
 	return r ? hf_fail(diag, r, "cannot add a proof") : 0;
 }
 
-/* ---- variables of the target ---------------------------------------------------- */
+/* ---- variables of the target -------------------------------------------- */
 
 static int refuse_variable(const struct manifest_import *import, Dwarf_Die *old,
 			   Dwarf_Die *new,
