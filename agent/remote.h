@@ -6,7 +6,8 @@
  *     call:     call *%rbp
  *               mov  %rax,%rdi        the result, for the agent to see
  *     restore:  mov  %rbx,%rsp  <-+
- *               mov  $15,%eax     |   rt_sigreturn(2)
+ *               push $15          |   rt_sigreturn(2)
+ *               pop  %rax         |
  *               syscall           |
  *               jmp  restore -----+
  *

@@ -15,9 +15,10 @@ const uint8_t stub_code[STUB_SIZE] = {
 	0xff, 0xd5,		/* call *%rbp */
 	0x48, 0x89, 0xc7,	/* mov %rax,%rdi */
 	0x48, 0x89, 0xdc,	/* mov %rbx,%rsp */
-	0xb8, 0x0f, 0, 0, 0,	/* mov $15,%eax */
+	0x6a, 0x0f,		/* push $15 */
+	0x58,			/* pop %rax */
 	0x0f, 0x05,		/* syscall */
-	0xeb, 0xf4,		/* jmp -12, to mov %rbx,%rsp */
+	0xeb, 0xf6,		/* jmp -10, to mov %rbx,%rsp */
 };
 
 /* The program's own bytes at its entry, from the file that runs. */

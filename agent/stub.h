@@ -7,10 +7,14 @@
 
 #include "remote.h"
 
-#define STUB_SIZE 17
+/*
+ * No more than the 16 bytes to which entry points are aligned: a write that
+ * does not cross a page is made whole or not at all when we are killed in it.
+ */
+#define STUB_SIZE 15
 #define STUB_CALL 0	       /* call *%rbp; the result to %rdi */
 #define STUB_RESTORE 5	       /* rt_sigreturn with the frame at %rbx */
-#define STUB_BEHIND_SYSCALL 15 /* where the program counter stands in it */
+#define STUB_BEHIND_SYSCALL 13 /* where the program counter stands in it */
 
 extern const uint8_t stub_code[STUB_SIZE];
 
