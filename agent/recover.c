@@ -1,16 +1,42 @@
 /*
  * Recover: undo or finish what a dead agent left, and say which.
  *
- *   stub at _start          its own bytes are put back
+ *   thread in the stub      waited for: it restores itself, perhaps after the
+ *                           one system call or the hook that it was given
  *   memfd left open         closed
  *   STAGED                  unmapped: no site leads to it
  *   SWITCHING               finished when every site leads to it already,
  *                           otherwise undone and unmapped
- *   REVERTING               with SWITCHING undone beside it (an interrupted
- *                           exchange): active again; otherwise finished
+ *   REVERTING               active again when nothing was stored yet, or when
+ *                           a SWITCHING beside it is undone (an interrupted
+ *                           exchange); otherwise finished
  *   RETIRED                 another try to unmap it
  *   damaged                 reported and left alone: where its sites are is
  *                           unknown
+ *   stub at _start          its own bytes are put back, last of all: as long as
+ *                           it stands, everybody sees that work was interrupted
+ *
+ * It may be killed itself, at any instant: what it has declared and written by
+ * then is judged by the next one in the same way.
+ *
+ * What no recovery can undo, for it has happened when the agent dies:
+ *
+ *   - Between the stores of two functions of one patch, some lead to the new
+ *     code and others do not, until recover runs. Each is whole by itself.
+ *   - A thread that was stopped in epoll_wait() or another of the few calls
+ *     that answer EINTR to any stop (see tracee.h), and whose result was not
+ *     yet corrected, sees that EINTR. A relative sleep of the borrowed thread
+ *     may begin anew.
+ *   - A hook that runs goes on, with signals blocked and nobody to end it; one
+ *     that was due later is never called.
+ *   - A filter of seccomp is back in force, see remote.h.
+ *   - Anonymous memory (where the target may have no memfd) that was mapped
+ *     and not yet named, or on kernels without such names not yet written,
+ *     stays: untouched pages of address space that nothing tells from others.
+ *   - A store across a page border is two stores to the kernel, and a SIGKILL
+ *     can fall between them. No function that is aligned to 16 bytes has one.
+ *   - A child that the target forked meanwhile carries a copy of it all; it
+ *     recovers like any other process.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,11 +49,13 @@
 #include "operation_report.h"
 #include "retire.h"
 #include "sites.h"
+#include "staging.h"
 
 #define SEIZE_TIMEOUT_MS 5000
 #define HOLD_TIMEOUT_MS 100
-#define SWEEP_TRIES 50
-#define SWEEP_GAP_NS (10 * NS_PER_MS)
+/* A thread needs no time worth speaking of, unless it runs a hook. */
+#define STUB_TIMEOUT_MS 500
+#define STUB_GAP_NS (10 * NS_PER_MS)
 
 struct recover {
 	const struct operation_options *options;
@@ -36,8 +64,11 @@ struct recover {
 	bool acted;
 };
 
-static int sweep_once(const struct process *process, bool *ret_found,
-		      struct hf_diag *diag)
+typedef int (*held_work)(struct tracee *tracee, bool *ret_found,
+			 struct hf_diag *diag);
+
+static int held_once(const struct process *process, held_work work,
+		     bool *ret_found, struct hf_diag *diag)
 {
 	owned(tracee_free_p) struct tracee *tracee = NULL;
 	int r;
@@ -45,12 +76,50 @@ static int sweep_once(const struct process *process, bool *ret_found,
 	r = tracee_seize(process, SEIZE_TIMEOUT_MS, &tracee, diag);
 	if (r == 0)
 		r = tracee_hold_all(tracee, HOLD_TIMEOUT_MS, diag);
-	if (r == 0)
-		r = remote_sweep(tracee, ret_found, diag);
-	return r;
+	return r ? r : work(tracee, ret_found, diag);
 }
 
-/* A thread that a dead agent borrowed leaves the stub by itself, soon. */
+/* Does @work in a joint stop in which no thread needs the stub. */
+static int held_do(const struct recover *recover, held_work work,
+		   bool *ret_found, struct hf_diag *diag)
+{
+	uint64_t limit_ns = recover->options->wait_ms * NS_PER_MS;
+	uint64_t began_ns = monotonic_ns();
+	int r;
+
+	if (limit_ns < STUB_TIMEOUT_MS * NS_PER_MS)
+		limit_ns = STUB_TIMEOUT_MS * NS_PER_MS;
+	for (;;) {
+		r = held_once(recover->target.process, work, ret_found, diag);
+		if ((r != -EAGAIN && r != -ETIMEDOUT) ||
+		    monotonic_ns() - began_ns > limit_ns)
+			return r;
+		sleep_ns(STUB_GAP_NS);
+	}
+}
+
+static int drained(struct tracee *tracee, bool *ret_found, struct hf_diag *diag)
+{
+	*ret_found = true;
+	return remote_drained(tracee, diag);
+}
+
+/*
+ * Until a thread that was borrowed has restored itself it may still map, unmap
+ * or open what it was told to: what was seen before does not count.
+ */
+static int recover_drain(struct recover *recover, struct hf_diag *diag)
+{
+	bool present = false, found;
+	int r;
+
+	r = remote_stub_present(recover->target.process, &present, diag);
+	if (r < 0 || !present)
+		return r;
+	r = held_do(recover, drained, &found, diag);
+	return r ? r : target_refresh(&recover->target, diag);
+}
+
 static int recover_stub(struct recover *recover, struct hf_diag *diag)
 {
 	bool present = false, found = false;
@@ -59,12 +128,7 @@ static int recover_stub(struct recover *recover, struct hf_diag *diag)
 	r = remote_stub_present(recover->target.process, &present, diag);
 	if (r < 0 || !present)
 		return r;
-	for (unsigned int i = 0; i < SWEEP_TRIES; i++) {
-		r = sweep_once(recover->target.process, &found, diag);
-		if (r != -EAGAIN && r != -ETIMEDOUT)
-			break;
-		sleep_ns(SWEEP_GAP_NS);
-	}
+	r = held_do(recover, remote_sweep, &found, diag);
 	if (r == 0 && found) {
 		report_note(recover->report, "put the program's own code back "
 					     "at its entry point");
@@ -104,9 +168,9 @@ static int recover_descriptors(struct recover *recover, struct hf_diag *diag)
 	return r;
 }
 
-/* Whether every site of a block leads to it, or to one above it. */
-static bool switch_is_complete(const struct recover *recover,
-			       const struct control *control)
+/* Whether every site of a block leads to it. */
+static bool sites_lead_here(const struct recover *recover,
+			    const struct control *control)
 {
 	for (size_t i = 0; i < control->block.nr_sites; i++)
 		if (site_inspect(recover->target.process,
@@ -122,38 +186,80 @@ static bool in_state(const struct control *control, enum control_state state)
 }
 
 /*
+ * An interrupted apply. @ret_undone: beside it stands what it was to replace,
+ * and that has to come back.
+ */
+static bool decide_switching(struct recover *recover, bool *after,
+			     bool *ret_undone)
+{
+	const struct controls *controls = &recover->target.controls;
+	bool any = false;
+
+	for (size_t i = 0; i < controls->nr; i++) {
+		const struct control *control = &controls->entries[i];
+
+		if (!in_state(control, CONTROL_SWITCHING))
+			continue;
+		any = true;
+		after[i] = sites_lead_here(recover, control);
+		*ret_undone |= !after[i];
+		report_note(recover->report, "%s the interrupted apply of %s",
+			    after[i] ? "finished" : "undid",
+			    control->block.name);
+	}
+	return any;
+}
+
+/* Interrupted reverts: all are undone or all are finished. */
+static bool decide_reverting(struct recover *recover, bool undo, bool *after)
+{
+	const struct controls *controls = &recover->target.controls;
+	bool any = false;
+
+	for (size_t i = 0; i < controls->nr; i++) {
+		const struct control *control = &controls->entries[i];
+
+		if (!in_state(control, CONTROL_REVERTING))
+			continue;
+		any = true;
+		after[i] = undo;
+		report_note(recover->report, "%s the interrupted revert of %s",
+			    undo ? "undid" : "finished", control->block.name);
+	}
+	return any;
+}
+
+/* Whether no store of an interrupted revert was made. */
+static bool reverting_is_untouched(const struct recover *recover)
+{
+	const struct controls *controls = &recover->target.controls;
+
+	for (size_t i = 0; i < controls->nr; i++) {
+		const struct control *control = &controls->entries[i];
+
+		if (in_state(control, CONTROL_REVERTING) &&
+		    !sites_lead_here(recover, control))
+			return false;
+	}
+	return true;
+}
+
+/*
  * Decides what shall be active.
  * Return: whether there is anything half done.
  */
 static bool recover_decide(struct recover *recover, bool *after)
 {
-	struct controls *controls = &recover->target.controls;
-	bool undone = false, half_done = false;
+	const struct controls *controls = &recover->target.controls;
+	bool undone = false, switching, reverting;
 
-	for (size_t i = 0; i < controls->nr; i++) {
-		struct control *control = &controls->entries[i];
-
-		after[i] = in_state(control, CONTROL_ACTIVE);
-		if (!in_state(control, CONTROL_SWITCHING))
-			continue;
-		half_done = true;
-		after[i] = switch_is_complete(recover, control);
-		undone |= !after[i];
-		report_note(recover->report, "%s the interrupted apply of %s",
-			    after[i] ? "finished" : "undid",
-			    control->block.name);
-	}
-	for (size_t i = 0; i < controls->nr; i++) {
-		struct control *control = &controls->entries[i];
-
-		if (!in_state(control, CONTROL_REVERTING))
-			continue;
-		half_done = true;
-		after[i] = undone;
-		report_note(recover->report, "%s the interrupted revert of %s",
-			    undone ? "undid" : "finished", control->block.name);
-	}
-	return half_done;
+	for (size_t i = 0; i < controls->nr; i++)
+		after[i] = in_state(&controls->entries[i], CONTROL_ACTIVE);
+	switching = decide_switching(recover, after, &undone);
+	if (!switching)
+		undone = reverting_is_untouched(recover);
+	reverting = decide_reverting(recover, undone, after);
+	return switching || reverting;
 }
 
 static int recover_switch(struct recover *recover, struct hf_diag *diag)
@@ -173,16 +279,38 @@ static int recover_switch(struct recover *recover, struct hf_diag *diag)
 	return r;
 }
 
-/* What nothing leads to any more goes, if nothing points to it. */
-static void recover_image(struct recover *recover,
-			  const struct control *control)
+/* Nobody was ever in a staged image, unless a hook ran in it. */
+static int image_remove(struct recover *recover, struct control *control,
+			char *ret_reason, size_t reason_size,
+			struct hf_diag *diag)
 {
+	struct target *target = &recover->target;
+	int r;
+
+	ret_reason[0] = '\0';
+	if (!in_state(control, CONTROL_STAGED))
+		return retire_image(target, control, false, ret_reason,
+				    reason_size, diag);
+	if (!control->block.hooks[HOOK_PRE_APPLY])
+		return staging_unmap(target->process, control->mapped, diag);
+	r = retire_image(target, control, false, ret_reason, reason_size, diag);
+	/* It stays for a while, out of use, and keeps nobody from working. */
+	if (r > 0)
+		control_set_state(target->process, control, CONTROL_RETIRED,
+				  NULL);
+	return r;
+}
+
+/* What nothing leads to any more goes, if nothing points to it. */
+static int recover_image(struct recover *recover, struct control *control,
+			 struct hf_diag *diag)
+{
+	bool staged = in_state(control, CONTROL_STAGED);
 	struct hf_diag why = { 0 };
 	char reason[256];
 	int r;
 
-	r = retire_image(&recover->target, control, false, reason,
-			 sizeof(reason), &why);
+	r = image_remove(recover, control, reason, sizeof(reason), &why);
 	recover->acted = true;
 	if (r == 0)
 		report_note(recover->report,
@@ -194,42 +322,61 @@ static void recover_image(struct recover *recover,
 			    " stays mapped: %s",
 			    control->block.name, control->mapped.start,
 			    r > 0 ? reason : why.message);
+	if (r >= 0 || !staged)
+		return 0;
+	/* A staged one keeps the process interrupted: that is no success. */
+	if (diag)
+		*diag = why;
+	return r;
+}
+
+static int damaged_report(const struct control *control, struct hf_diag *diag)
+{
+	hf_error(diag, -EUCLEAN, "damaged",
+		 "the image at 0x%" PRIx64 " has no readable control block: "
+		 "which functions lead to it is unknown, so it is left alone",
+		 control->mapped.start);
+	hf_hint(diag, "restart the process when you can");
+	return -EUCLEAN;
 }
 
 static int recover_images(struct recover *recover, struct hf_diag *diag)
 {
-	const struct controls *controls = &recover->target.controls;
+	struct controls *controls = &recover->target.controls;
 	int r = 0;
 
 	for (size_t i = 0; i < controls->nr; i++) {
-		const struct control *control = &controls->entries[i];
+		struct control *control = &controls->entries[i];
+		int failed = 0;
 
-		if (in_state(control, CONTROL_STAGED) ||
-		    in_state(control, CONTROL_RETIRED))
-			recover_image(recover, control);
-		if (!control->damaged)
-			continue;
-		r = hf_error(diag, -EUCLEAN, "damaged",
-			     "the image at 0x%" PRIx64 " has no readable "
-			     "control block: which functions lead to it is "
-			     "unknown, so it is left alone",
-			     control->mapped.start);
-		hf_hint(diag, "restart the process when you can");
+		if (control->damaged)
+			failed = damaged_report(control, diag);
+		else if (in_state(control, CONTROL_STAGED) ||
+			 in_state(control, CONTROL_RETIRED))
+			failed = recover_image(recover, control, diag);
+		if (failed)
+			r = failed;
 	}
 	return r;
 }
 
 static int recover_opened(struct recover *recover, struct hf_diag *diag)
 {
-	int r;
+	int r, s;
 
-	r = recover_stub(recover, diag);
+	r = recover_drain(recover, diag);
 	if (r == 0)
 		r = recover_descriptors(recover, diag);
-	if (r == 0)
-		r = recover_switch(recover, diag);
+	if (r < 0)
+		return r;
+	r = recover_switch(recover, diag);
 	if (r == 0)
 		r = recover_images(recover, diag);
+	/* What could not be done stands in the control blocks: not the stub's
+	 * reason to stay. */
+	s = recover_stub(recover, r < 0 ? NULL : diag);
+	if (r == 0)
+		r = s;
 	if (r == 0)
 		recover->report->outcome =
 			recover->acted ? OUTCOME_RECOVERED : OUTCOME_CLEAN;

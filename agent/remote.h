@@ -23,8 +23,11 @@
  * Left alone, a thread in the stub restores itself: that is all it ever does by
  * its own. For a system call the agent meets it at the entry stop of that
  * rt_sigreturn and exchanges the number and the arguments; afterwards the
- * thread stands in the loop again. So we may die at any instant, and a seccomp
- * filter that would kill the target for the call never sees it without us.
+ * thread stands in the loop again. So we may die at any instant.
+ *
+ * A seccomp filter sees what a thread does after our death: its rt_sigreturn,
+ * which every filter allows that lets signals be handled, and, if we die in the
+ * few microseconds between exchange and call, that one call.
  *
  * While we live, the thread is restored through ptrace, which also keeps the
  * kernel's restart block; then stub and stack get their old bytes back.
@@ -100,6 +103,16 @@ int remote_call(struct remote *remote, hf_addr function,
  * stays for it (see remote_sweep()).
  */
 int remote_end(struct remote *remote, struct hf_diag *diag);
+
+/**
+ * remote_drained() - has every thread left what a dead agent put it into?
+ *
+ * Before that it may still make the system call that it was given. Call only
+ * when every thread is held.
+ *
+ * Return: 0; -EAGAIN: one is in the stub, or runs a function for it; -errno.
+ */
+int remote_drained(struct tracee *tracee, struct hf_diag *diag);
 
 /**
  * remote_sweep() - remove what a dead agent left of a borrowing

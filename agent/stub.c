@@ -195,10 +195,46 @@ static bool thread_needs_stub(const struct process *process,
 	return false;
 }
 
-int remote_sweep(struct tracee *tracee, bool *ret_found, struct hf_diag *diag)
+/* With the stub present. Return: 0: nobody needs it; -EAGAIN; -errno. */
+static int stub_require_unused(struct tracee *tracee, struct stub *ret_stub,
+			       struct hf_diag *diag)
 {
 	const struct process *process = tracee->process;
 	struct mappings mappings;
+	int r = mappings_read(process, &mappings, diag);
+
+	if (r)
+		return r;
+	r = stub_locate(process, &mappings, ret_stub, diag);
+	for (size_t i = 0; !r && i < tracee->nr_threads; i++) {
+		const struct thread *thread = &tracee->threads[i];
+
+		if (thread->state != THREAD_HELD ||
+		    !thread_needs_stub(process, &mappings, thread,
+				       ret_stub->address))
+			continue;
+		r = hf_error(diag, -EAGAIN, "stub-in-use",
+			     "thread %d still has to restore itself",
+			     (int)thread->tid);
+		hf_hint(diag, "try again: it may be running a hook of the "
+			      "patch");
+	}
+	mappings_release(&mappings);
+	return r;
+}
+
+int remote_drained(struct tracee *tracee, struct hf_diag *diag)
+{
+	struct stub stub;
+	bool present;
+	int r = remote_stub_present(tracee->process, &present, diag);
+
+	return r || !present ? r : stub_require_unused(tracee, &stub, diag);
+}
+
+int remote_sweep(struct tracee *tracee, bool *ret_found, struct hf_diag *diag)
+{
+	const struct process *process = tracee->process;
 	struct stub stub;
 	bool present;
 	int r = remote_stub_present(process, &present, diag);
@@ -207,18 +243,7 @@ int remote_sweep(struct tracee *tracee, bool *ret_found, struct hf_diag *diag)
 		*ret_found = false;
 	if (r || !present)
 		return r;
-	r = mappings_read(process, &mappings, diag);
-	if (r)
-		return r;
-	r = stub_locate(process, &mappings, &stub, diag);
-	for (size_t i = 0; !r && i < tracee->nr_threads; i++)
-		if (tracee->threads[i].state == THREAD_HELD &&
-		    thread_needs_stub(process, &mappings, &tracee->threads[i],
-				      stub.address))
-			r = hf_error(diag, -EAGAIN, "stub-in-use",
-				     "thread %d still has to restore itself",
-				     (int)tracee->threads[i].tid);
-	mappings_release(&mappings);
+	r = stub_require_unused(tracee, &stub, diag);
 	if (r)
 		return r;
 	r = process_write(process, stub.address, stub.own, STUB_SIZE);

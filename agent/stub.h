@@ -1,7 +1,7 @@
 /*
  * The stub at the main program's entry point: what it is and where it goes.
- * See remote.h for the drawing. Also implements remote_stub_present() and
- * remote_sweep().
+ * See remote.h for the drawing. Also implements remote_stub_present(),
+ * remote_drained() and remote_sweep().
  */
 #pragma once
 
