@@ -168,21 +168,42 @@ static int recover_descriptors(struct recover *recover, struct hf_diag *diag)
 	return r;
 }
 
-/* Whether every site of a block leads to it. */
-static bool sites_lead_here(const struct recover *recover,
-			    const struct control *control)
-{
-	for (size_t i = 0; i < control->block.nr_sites; i++)
-		if (site_inspect(recover->target.process,
-				 &recover->target.controls, control,
-				 &control->sites[i]) != SITE_LEADS_HERE)
-			return false;
-	return true;
-}
-
 static bool in_state(const struct control *control, enum control_state state)
 {
 	return !control->damaged && control->block.state == state;
+}
+
+/*
+ * Whether a function leads where it shall with the ACTIVE blocks and those in
+ * @state in force: to the last of them.
+ */
+static bool function_leads(const struct recover *recover, hf_addr function,
+			   enum control_state state)
+{
+	const struct controls *controls = &recover->target.controls;
+
+	for (size_t i = controls->nr; i--;) {
+		const struct control *control = &controls->entries[i];
+		const struct control_site *site =
+			control_site_find(control, function);
+
+		if (site && (in_state(control, CONTROL_ACTIVE) ||
+			     in_state(control, state)))
+			return site_inspect(recover->target.process, controls,
+					    control, site) == SITE_LEADS_HERE;
+	}
+	return false;
+}
+
+/* Whether all functions of a block are as if it was active. */
+static bool sites_lead(const struct recover *recover,
+		       const struct control *control)
+{
+	for (size_t i = 0; i < control->block.nr_sites; i++)
+		if (!function_leads(recover, control->sites[i].function,
+				    control->block.state))
+			return false;
+	return true;
 }
 
 /*
@@ -201,13 +222,28 @@ static bool decide_switching(struct recover *recover, bool *after,
 		if (!in_state(control, CONTROL_SWITCHING))
 			continue;
 		any = true;
-		after[i] = sites_lead_here(recover, control);
+		after[i] = sites_lead(recover, control);
 		*ret_undone |= !after[i];
 		report_note(recover->report, "%s the interrupted apply of %s",
 			    after[i] ? "finished" : "undid",
 			    control->block.name);
 	}
 	return any;
+}
+
+/* Whether no store of an interrupted revert was made. */
+static bool reverting_is_untouched(const struct recover *recover)
+{
+	const struct controls *controls = &recover->target.controls;
+
+	for (size_t i = 0; i < controls->nr; i++) {
+		const struct control *control = &controls->entries[i];
+
+		if (in_state(control, CONTROL_REVERTING) &&
+		    !sites_lead(recover, control))
+			return false;
+	}
+	return true;
 }
 
 /* Interrupted reverts: all are undone or all are finished. */
@@ -229,21 +265,6 @@ static bool decide_reverting(struct recover *recover, bool undo, bool *after)
 	return any;
 }
 
-/* Whether no store of an interrupted revert was made. */
-static bool reverting_is_untouched(const struct recover *recover)
-{
-	const struct controls *controls = &recover->target.controls;
-
-	for (size_t i = 0; i < controls->nr; i++) {
-		const struct control *control = &controls->entries[i];
-
-		if (in_state(control, CONTROL_REVERTING) &&
-		    !sites_lead_here(recover, control))
-			return false;
-	}
-	return true;
-}
-
 /*
  * Decides what shall be active.
  * Return: whether there is anything half done.
@@ -262,6 +283,38 @@ static bool recover_decide(struct recover *recover, bool *after)
 	return switching || reverting;
 }
 
+/*
+ * Nothing but the word in the block has changed: it is put back, and what the
+ * block records stays. There may be a function that is busy for hours, which
+ * is why the revert was still waiting when it was killed.
+ */
+static int untouched_reverts_undo(struct recover *recover, const bool *after,
+				  struct hf_diag *diag)
+{
+	struct controls *controls = &recover->target.controls;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < controls->nr; i++)
+		if (after[i] &&
+		    in_state(&controls->entries[i], CONTROL_REVERTING) &&
+		    sites_lead(recover, &controls->entries[i]))
+			r = control_set_state(recover->target.process,
+					      &controls->entries[i],
+					      CONTROL_ACTIVE, diag);
+	return r;
+}
+
+static bool is_half_done(const struct recover *recover)
+{
+	const struct controls *controls = &recover->target.controls;
+
+	for (size_t i = 0; i < controls->nr; i++)
+		if (in_state(&controls->entries[i], CONTROL_SWITCHING) ||
+		    in_state(&controls->entries[i], CONTROL_REVERTING))
+			return true;
+	return false;
+}
+
 static int recover_switch(struct recover *recover, struct hf_diag *diag)
 {
 	owned(free_p) bool *after =
@@ -273,9 +326,12 @@ static int recover_switch(struct recover *recover, struct hf_diag *diag)
 		return hf_fail(diag, -ENOMEM, "cannot recover");
 	if (!recover_decide(recover, after))
 		return 0;
+	recover->acted = true;
+	r = untouched_reverts_undo(recover, after, diag);
+	if (r < 0 || !is_half_done(recover))
+		return r;
 	r = change_run(&recover->target, after, recover->options, &result, diag);
 	report_switch(recover->report, &result);
-	recover->acted = true;
 	return r;
 }
 

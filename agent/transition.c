@@ -216,6 +216,20 @@ static int transition_alloc(struct transition *transition,
 	return transition->stores && transition->ranges ? 0 : -ENOMEM;
 }
 
+/* An interrupted revert: whether its jump still stands there is unknown. */
+static bool is_reverting(const struct controls *controls,
+			 const struct control_site *site)
+{
+	for (size_t i = 0; site && i < controls->nr; i++) {
+		const struct control *control = &controls->entries[i];
+
+		if (control->block.state == CONTROL_REVERTING &&
+		    control_site_find(control, site->function) == site)
+			return true;
+	}
+	return false;
+}
+
 static int function_plan(struct transition *transition,
 			 const struct controls *controls, const bool *before,
 			 const bool *after, const struct control_site *any,
@@ -224,7 +238,7 @@ static int function_plan(struct transition *transition,
 	const struct control_site *from = leader(controls, before, any->function);
 	const struct control_site *to = leader(controls, after, any->function);
 
-	if (from == to)
+	if (from == to && !is_reverting(controls, to))
 		return 0;
 	if (mode == SWITCH_ENTRY)
 		ranges_plan_entry(transition, any);

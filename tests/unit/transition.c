@@ -97,6 +97,10 @@ TEST(stores_follow_from_the_sets)
 		{ "aw", "10", 1 },
 		{ "w", "1", -1 },    /* finish: the stores were made */
 		{ "v", "0", 0x90 },  /* finish a half-done revert */
+		{ "v", "1", 1 },     /* undo it: the jump may be gone */
+		{ "av", "11", 2 },
+		{ "va", "11", -1 },  /* B led all the time */
+		{ "vw", "10", 1 },   /* undo a half-done exchange */
 		{ "ra", "00", 0x90 },
 		{ "r", "0", -1 },
 	};
