@@ -1,0 +1,129 @@
+/*
+ * The agent is killed after a random time, from none to the whole duration of
+ * its work; in every third round the recovery too.
+ *
+ *   KILL_ROUNDS=600   how many; 60 otherwise
+ *   KILL_SEED=N       the same times again (as far as the machine lets us)
+ */
+#include "killed.h"
+
+#define NR_MEASUREMENTS 3
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Asleep: the agent needs the processor. */
+static void wait_until(uint64_t us)
+{
+	const struct timespec until = { (time_t)(us / 1000000),
+					(long)(us % 1000000) * 1000 };
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+/* Return: whether it was killed before it ended. */
+static bool killed_after(const struct stage *stage, const char *command,
+			 uint64_t us)
+{
+	uint64_t began_us = now_us();
+	pid_t pid = agent_start(stage, command);
+	int status;
+
+	wait_until(began_us + us);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, __WALL);
+	return WIFSIGNALED(status);
+}
+
+/* How long an operation takes, in µs; 0: it failed. */
+static uint64_t duration(struct stage *stage, const struct operation *operation)
+{
+	uint64_t longest = 0;
+
+	for (int i = 0; i < NR_MEASUREMENTS; i++) {
+		uint64_t took;
+
+		if (*operation_prepare(stage, operation))
+			return 0;
+		took = now_us();
+		if (agent_run(stage, operation->command))
+			return 0;
+		took = now_us() - took;
+		if (*stage_reset(stage))
+			return 0;
+		if (took > longest)
+			longest = took;
+	}
+	return longest;
+}
+
+static uint64_t random_below(uint64_t limit)
+{
+	return (uint64_t)random() % limit;
+}
+
+struct tally {
+	unsigned int nr_killed, nr_recover_killed;
+};
+
+static const char *round_play(struct stage *stage,
+			      const struct operation *operation, uint64_t us,
+			      bool twice, struct tally *tally)
+{
+	const char *what = operation_prepare(stage, operation);
+
+	if (*what)
+		return what;
+	tally->nr_killed += killed_after(stage, operation->command,
+					 random_below(us));
+	if (twice)
+		tally->nr_recover_killed += killed_after(stage, "recover -p P",
+							 random_below(us));
+	what = judge(stage, operation);
+	return *what ? what : stage_reset(stage);
+}
+
+TEST(any_time)
+{
+	unsigned int nr_rounds = setting("KILL_ROUNDS", 60);
+	unsigned int seed = setting("KILL_SEED", (unsigned int)getpid());
+	uint64_t durations[NR_OPERATIONS];
+	struct tally tally = { 0 };
+	struct stage stage;
+
+	srandom(seed);
+	CHECK(stage_open(&stage));
+	for (size_t i = 0; i < NR_OPERATIONS; i++) {
+		durations[i] = duration(&stage, &operations[i]);
+		CHECK(durations[i]);
+	}
+	for (unsigned int i = 0; i < nr_rounds; i++) {
+		const struct operation *operation =
+			&operations[i % NR_OPERATIONS];
+		const char *what =
+			round_play(&stage, operation,
+				   durations[i % NR_OPERATIONS], i / NR_OPERATIONS % 3 == 2,
+				   &tally);
+
+		if (*what)
+			TAP_FAIL("seed %u, round %u, %s: %s", seed, i,
+				 operation->name, what);
+	}
+	printf("# seed %u: %u rounds, %u killed at work, %u more in recover; "
+	       "%u found interrupted, %u with an image to unmap, %lu EINTR "
+	       "from epoll_wait\n",
+	       seed, nr_rounds, tally.nr_killed, tally.nr_recover_killed,
+	       stage.nr_interrupted, stage.nr_kept, stage.nr_epoll);
+	stage_close(&stage);
+	CHECK(tally.nr_killed);
+}
+
+int main(int argc, char **argv)
+{
+	return tap_main(argc, argv);
+}

@@ -1,0 +1,504 @@
+/*
+ * The stage for tests that kill the agent at work, and the judge afterwards.
+ *
+ *   stage_open()     the target, its own state, two patches that overlap:
+ *                      a: first(), second() answer 2      values "2 2 1"
+ *                      b: second(), third() answer 3      values "1 3 3"
+ *                      h: as a, with hooks that take a while
+ *   agent_run()      hotfix, to its end
+ *   judge()          after a death: is the target unharmed, does status answer,
+ *                    does recover bring it to one of two whole states
+ *   stage_reset()    everything reverted: nothing of ours is left
+ *
+ * All return an empty string or what is wrong.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "../tap.h"
+#include "spawn.h"
+
+#define AGENT_PATIENCE_MS 30000
+#define OLD "1 1 1"
+
+struct stage {
+	struct child target;
+	char pid[16];
+	char directory[64];
+	char fix_a[96], fix_b[96], fix_h[96];
+	char *snapshot;
+	char wrong[1024];
+	unsigned long nr_epoll; /* EINTR from epoll_wait that was noticed */
+	unsigned int nr_interrupted, nr_recovered, nr_kept;
+};
+
+/* What the values may be once all is settled: before the operation or after. */
+struct operation {
+	const char *name;
+	const char *before[4]; /* commands that make the state to start from */
+	const char *command;   /* words; A, B, H: patch files, P: the process */
+	const char *values_before, *values_after;
+};
+
+static const struct operation operations[] = {
+	{ "apply", { NULL }, "apply A -p P", OLD, "2 2 1" },
+	{ "revert", { "apply A -p P" }, "revert a -p P", "2 2 1", OLD },
+	{ "replace", { "apply A -p P" }, "apply B --replace-active -p P",
+	  "2 2 1", "1 3 3" },
+	{ "stack", { "apply A -p P" }, "apply B -p P", "2 2 1", "2 3 3" },
+	{ "hooks", { NULL }, "apply H -p P", OLD, "2 2 1" },
+	{ "everything", { "apply A -p P", "apply B -p P" },
+	  "revert --everything -p P", "2 3 3", OLD },
+};
+
+#define NR_OPERATIONS (sizeof(operations) / sizeof(*operations))
+
+static const char *wrong(struct stage *stage, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+static const char *wrong(struct stage *stage, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(stage->wrong, sizeof(stage->wrong), format, args);
+	va_end(args);
+	return stage->wrong;
+}
+
+static inline const char *build_path(const char *name)
+{
+	static char path[512];
+	const char *build = getenv("HOTFIX_O");
+
+	snprintf(path, sizeof(path), "%s/%s", build ? build : "build", name);
+	return path;
+}
+
+/* --- running the agent ------------------------------------------------------ */
+
+static const char *word_expand(const struct stage *stage, const char *word)
+{
+	if (!strcmp(word, "A"))
+		return stage->fix_a;
+	if (!strcmp(word, "B"))
+		return stage->fix_b;
+	if (!strcmp(word, "H"))
+		return stage->fix_h;
+	return strcmp(word, "P") ? word : stage->pid;
+}
+
+/* In a child: becomes the agent. Its output goes to a file of the stage. */
+static void agent_exec(const struct stage *stage, const char *command)
+{
+	char words[256], path[128], *argv[16] = { NULL }, *rest = NULL;
+	int nr = 1, fd;
+
+	snprintf(words, sizeof(words), "%s", command);
+	argv[0] = strdup(build_path("hotfix"));
+	for (char *word = strtok_r(words, " ", &rest); word && nr < 15;
+	     word = strtok_r(NULL, " ", &rest))
+		argv[nr++] = strdup(word_expand(stage, word));
+	snprintf(path, sizeof(path), "%s/output", stage->directory);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+static pid_t agent_start(const struct stage *stage, const char *command)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		agent_exec(stage, command);
+	}
+	return pid;
+}
+
+static const char *agent_output(const struct stage *stage)
+{
+	static char text[768];
+	char path[128];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/output", stage->directory);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	for (char *c = text; *c; c++)
+		if (*c == '\n')
+			*c = '|';
+	return text;
+}
+
+/* Return: exit status, or -1: it did not end by itself. */
+static int agent_run(const struct stage *stage, const char *command)
+{
+	pid_t pid = agent_start(stage, command);
+	int status;
+
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* --- what the target has ---------------------------------------------------- */
+
+static void append(char **text, size_t *size, const char *more)
+{
+	size_t length = strlen(more);
+
+	*text = realloc(*text, *size + length + 1);
+	memcpy(*text + *size, more, length + 1);
+	*size += length;
+}
+
+/* All bytes of the program's code, as one number. */
+static void append_code(const char *line, int memory, char **text, size_t *size)
+{
+	unsigned long start, end, hash = 14695981039346656037ul;
+	unsigned char page[4096];
+	char number[32];
+
+	if (!strstr(line, "killed_target") || !strstr(line, "r-xp") ||
+	    sscanf(line, "%lx-%lx", &start, &end) != 2)
+		return;
+	for (; start < end; start += sizeof(page)) {
+		if (pread(memory, page, sizeof(page), (off_t)start) !=
+		    (ssize_t)sizeof(page))
+			hash = 0;
+		for (size_t i = 0; i < sizeof(page); i++)
+			hash = (hash ^ page[i]) * 1099511628211ul;
+	}
+	snprintf(number, sizeof(number), "code %lx\n", hash);
+	append(text, size, number);
+}
+
+static void append_maps(pid_t pid, char **text, size_t *size)
+{
+	char path[64], line[512];
+	FILE *file;
+	int memory;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	memory = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		/* These grow by themselves. */
+		if (strstr(line, "[stack]") || strstr(line, "[heap]"))
+			continue;
+		append(text, size, line);
+		append_code(line, memory, text, size);
+	}
+	if (file)
+		fclose(file);
+	close(memory);
+}
+
+static void append_descriptors(pid_t pid, char **text, size_t *size)
+{
+	char path[96], target[256], line[400];
+
+	for (int fd = 0; fd < 64; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		snprintf(line, sizeof(line), "fd %d %s\n", fd, target);
+		append(text, size, line);
+	}
+}
+
+/* Mappings, code, descriptors; to be freed. */
+static char *snapshot_take(pid_t pid)
+{
+	char *text = NULL;
+	size_t size = 0;
+
+	append_maps(pid, &text, &size);
+	append_descriptors(pid, &text, &size);
+	return text;
+}
+
+/* The first line of @now that @before does not have, and the reverse. */
+static const char *snapshot_difference(struct stage *stage, const char *now)
+{
+	const char *texts[2] = { now, stage->snapshot };
+
+	for (int i = 0; i < 2; i++) {
+		char *copy = strdup(texts[i]), *rest = NULL;
+
+		for (char *line = strtok_r(copy, "\n", &rest); line;
+		     line = strtok_r(NULL, "\n", &rest))
+			if (!strstr(texts[!i], line)) {
+				wrong(stage, "%s: %s", i ? "lost" : "left over",
+				      line);
+				free(copy);
+				return stage->wrong;
+			}
+		free(copy);
+	}
+	return "";
+}
+
+static bool snapshot_is_same(struct stage *stage)
+{
+	char *now = snapshot_take(stage->target.pid);
+	bool same = !*snapshot_difference(stage, now);
+
+	free(now);
+	return same;
+}
+
+/* --- is it unharmed? ---------------------------------------------------------- */
+
+/* State letter and tracer of a thread. Return: false when it has gone. */
+static bool thread_look(const struct stage *stage, const char *tid, char *state,
+			int *tracer)
+{
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/task/%.16s/status", stage->pid,
+		 tid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
+		sscanf(line, "State: %c", state);
+		sscanf(line, "TracerPid: %d", tracer);
+	}
+	fclose(file);
+	return true;
+}
+
+static bool threads_are_free(const struct stage *stage)
+{
+	char path[64];
+	struct dirent *entry;
+	bool is_free = true;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%s/task", stage->pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		char state = '?';
+		int tracer = -1;
+
+		if (entry->d_name[0] == '.' ||
+		    !thread_look(stage, entry->d_name, &state, &tracer))
+			continue;
+		if (tracer || strchr("tTZX?", state))
+			is_free = false;
+	}
+	if (dir)
+		closedir(dir);
+	return dir && is_free;
+}
+
+static const char *ask(struct stage *stage, const char *question)
+{
+	static char line[256];
+	char text[32];
+
+	snprintf(text, sizeof(text), "%s\n", question);
+	child_say(&stage->target, text);
+	if (!child_line(&stage->target, line, sizeof(line)))
+		snprintf(line, sizeof(line), "(it has died)");
+	return line;
+}
+
+static const char *unharmed(struct stage *stage)
+{
+	const struct timespec nap = { .tv_nsec = 1000000 };
+	unsigned long nr_bad, nr_eintr, nr_epoll;
+	const char *report;
+
+	/* The kernel wakes what the agent held; that takes its moment. */
+	for (int i = 0; !threads_are_free(stage); i++) {
+		if (i == 2000)
+			return wrong(stage, "a thread is stopped or traced");
+		nanosleep(&nap, NULL);
+	}
+	report = ask(stage, "report");
+	if (sscanf(report, "bad %lu eintr %lu epoll %lu", &nr_bad, &nr_eintr,
+		   &nr_epoll) != 3 || nr_bad || nr_eintr)
+		return wrong(stage, "the target says: %s", report);
+	stage->nr_epoll = nr_epoll;
+	return "";
+}
+
+/* --- the judge ---------------------------------------------------------------- */
+
+/* After a death at work. */
+static inline const char *judge(struct stage *stage,
+				const struct operation *operation)
+{
+	const char *values, *what = unharmed(stage);
+	int status;
+
+	if (*what)
+		return what;
+	status = agent_run(stage, "status -p P");
+	if (status && status != 6)
+		return wrong(stage, "status exits %d: %s", status,
+			     agent_output(stage));
+	if (status == 6) {
+		stage->nr_interrupted++;
+		status = agent_run(stage, "recover -p P");
+		if (status)
+			return wrong(stage, "recover exits %d: %s", status,
+				     agent_output(stage));
+		stage->nr_recovered++;
+		status = agent_run(stage, "status -p P");
+		if (status)
+			return wrong(stage, "status after recover exits %d: %s",
+				     status, agent_output(stage));
+	}
+	values = ask(stage, "values");
+	if (strcmp(values, operation->values_before) &&
+	    strcmp(values, operation->values_after))
+		return wrong(stage, "values are %s", values);
+	return "";
+}
+
+/* Nothing of ours is left after this. */
+static const char *stage_reset(struct stage *stage)
+{
+	const char *what;
+	char *now;
+	int status;
+
+	if (strcmp(ask(stage, "values"), OLD)) {
+		status = agent_run(stage, "revert --everything -p P");
+		if (status)
+			return wrong(stage, "revert exits %d: %s", status,
+				     agent_output(stage));
+	}
+	/* An image that was retired, when its agent died. */
+	if (!snapshot_is_same(stage)) {
+		stage->nr_kept++;
+		status = agent_run(stage, "recover -p P");
+		if (status)
+			return wrong(stage, "last recover exits %d: %s", status,
+				     agent_output(stage));
+	}
+	if (strcmp(ask(stage, "values"), OLD))
+		return wrong(stage, "values are not the old ones");
+	now = snapshot_take(stage->target.pid);
+	what = snapshot_difference(stage, now);
+	free(now);
+	return what;
+}
+
+static inline const char *operation_prepare(struct stage *stage,
+				     const struct operation *operation)
+{
+	for (size_t i = 0; operation->before[i]; i++) {
+		int status = agent_run(stage, operation->before[i]);
+
+		if (status)
+			return wrong(stage, "%s exits %d: %s",
+				     operation->before[i], status,
+				     agent_output(stage));
+	}
+	return "";
+}
+
+/* --- opening and closing ------------------------------------------------------ */
+
+static const char source_a[] =
+	"#include <hotfix/hotfix.h>\n"
+	"int first(int x) { return x + 2; }\n"
+	"int second(int x) { return 2 * x + 2; }\n"
+	"HOTFIX_REPLACE(first);\n"
+	"HOTFIX_REPLACE(second);\n";
+static const char source_b[] =
+	"#include <hotfix/hotfix.h>\n"
+	"int second(int x) { return 2 * x + 3; }\n"
+	"int third(int x) { return 3 * x + 3; }\n"
+	"HOTFIX_REPLACE(second);\n"
+	"HOTFIX_REPLACE(third);\n";
+static const char source_hooks[] =
+	"static int work(void)\n"
+	"{\n"
+	"	volatile double sum = 0;\n"
+	"	for (int i = 0; i < 1000000; i++)\n"
+	"		sum += i;\n"
+	"	return 0;\n"
+	"}\n"
+	"HOTFIX_PRE_APPLY(work);\n"
+	"HOTFIX_POST_APPLY(work);\n";
+
+static bool patch_build(const struct stage *stage, const char *name,
+			const char *source, const char *more, char fix[96])
+{
+	char path[128], command[8192];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s.c", stage->directory, name);
+	file = fopen(path, "we");
+	if (!file)
+		return false;
+	fprintf(file, "%s%s", source, more);
+	fclose(file);
+	snprintf(fix, 96, "%s/%s.hotfix.so", stage->directory, name);
+	snprintf(command, sizeof(command), "%s --target ",
+		 build_path("hotfix-build"));
+	snprintf(command + strlen(command), sizeof(command) - strlen(command),
+		 "%s --name %s -o %s %s >/dev/null", child_target_path("killed_target"),
+		 name, fix, path);
+	return system(command) == 0;
+}
+
+static inline bool stage_open(struct stage *stage)
+{
+	*stage = (struct stage){ .directory = "/tmp/hotfix-killed-XXXXXX" };
+	if (!mkdtemp(stage->directory) ||
+	    !patch_build(stage, "a", source_a, "", stage->fix_a) ||
+	    !patch_build(stage, "b", source_b, "", stage->fix_b) ||
+	    !patch_build(stage, "h", source_a, source_hooks, stage->fix_h))
+		return false;
+	child_start(&stage->target, "killed_target");
+	snprintf(stage->pid, sizeof(stage->pid), "%d", (int)stage->target.pid);
+	/* Whatever the first use of anything maps is there now. */
+	ask(stage, "report");
+	ask(stage, "values");
+	stage->snapshot = snapshot_take(stage->target.pid);
+	return true;
+}
+
+static inline void stage_close(struct stage *stage)
+{
+	char command[128];
+
+	if (stage->target.pid > 0)
+		child_end(&stage->target);
+	free(stage->snapshot);
+	snprintf(command, sizeof(command), "rm -r %s", stage->directory);
+	if (system(command))
+		printf("# %s is left\n", stage->directory);
+}
+
+/* A number from the environment. */
+static inline unsigned int setting(const char *name, unsigned int otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? (unsigned int)strtoul(text, NULL, 10) : otherwise;
+}
