@@ -105,7 +105,7 @@ static int unit_flags(const struct build *build, Dwarf_Die *unit,
 }
 
 /* Without debug information, a compile_commands.json may still tell. */
-static int default_flags(const struct build *build, const char *source,
+static int default_flags(struct build *build, const char *source,
 			 struct flags *ret_flags, struct hf_diag *diag)
 {
 	int r = -ENOENT;
@@ -115,13 +115,18 @@ static int default_flags(const struct build *build, const char *source,
 					source, ret_flags, diag);
 	if (r != -ENOENT)
 		return r;
-	return strings_add(&ret_flags->arguments, "-O2") ?
-		       hf_fail(diag, -ENOMEM, "cannot choose flags") :
-		       0;
+	if (strings_add(&ret_flags->arguments, "-O2") ||
+	    strings_addf(&build->warnings,
+			 "%s does not tell what compiler flags it was built "
+			 "with; -O2 is used: give its own behind --, or by "
+			 "--compile-commands",
+			 source[0] ? source : build->target->name))
+		return hf_fail(diag, -ENOMEM, "cannot choose flags");
+	return 0;
 }
 
 /* The flags that the code at @function was compiled with; NULL: any. */
-static int flags_for(const struct build *build, const struct symbol *function,
+static int flags_for(struct build *build, const struct symbol *function,
 		     struct flags *ret_flags, struct hf_diag *diag)
 {
 	const char *source =

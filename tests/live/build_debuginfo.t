@@ -107,6 +107,7 @@ test_symbols_but_no_types()
 	EOF
 	build srv fix2.c
 	stderr_says 'no debug information'
+	stderr_says 'does not tell what compiler flags it was built with'
 	case $(import_of nr_calls name) in
 	nr_calls.*) ;;
 	*) fail "$(import_of nr_calls name)" ;;
