@@ -87,6 +87,31 @@ test_busy_in_the_cold_part()
 	hotfix apply "$FIX" -p $PID
 }
 
+# The operator has waited long enough: Ctrl-C, or the end of the terminal.
+test_interrupted_while_waiting()
+{
+	local signal
+	start_target threads
+	fix_hold waits
+	expect 'hold 1' 'inside 1'
+	for signal in INT TERM HUP; do
+		snapshot
+		"$BIN/hotfix" apply "$FIX" -p $PID --wait 30s >"$TMP/stdout" \
+			2>"$TMP/stderr" &
+		local agent=$! status=0
+		await is_traced
+		kill -$signal $agent
+		wait $agent || status=$?
+		[ $status != 0 ]
+		await grep -q '^TracerPid:.0$' /proc/$PID/status
+		unchanged
+		hotfix status -p $PID --json
+		json_is processes.0.interrupted false
+	done
+	expect 'let 1' 1
+	hotfix apply "$FIX" -p $PID
+}
+
 # One of three functions is busy: none is switched, in any thread.
 test_all_or_nothing()
 {
