@@ -84,14 +84,17 @@ test_killed_while_reverting()
 		fail "$reverted of 30 were reverted"
 }
 
-# It sleeps in every kind of system call meanwhile.
+# It sleeps in system calls meanwhile, and none comes back early. Where the
+# kernel restarts a call only for signals (epoll_wait), an agent that dies in the
+# microseconds between stop and repair lets an EINTR through: ptrace offers no
+# way to close that.
 test_killed_over_sleepers()
 {
 	local i
 	start_target threads
 	fix_value two threads 2
-	expect sleep 7
-	expect 'block 4' 'blocked 11'
+	expect 'sleep restarted' 5
+	expect 'block 4' 'blocked 9'
 	snapshot
 	for ((i = 0; i < 30; i++)); do
 		killed_after $((i * 300)) apply "$FIX" -p $PID
