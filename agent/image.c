@@ -197,6 +197,22 @@ static int run_mmap(const struct mapper *mapper, const struct run *run,
 	return 0;
 }
 
+/* Where the kernel has names for anonymous memory. Not having one does no
+ * harm; a target that does not answer is noticed by the next call. */
+static void run_name(struct mapper *mapper, const struct run *run)
+{
+	const uint64_t arguments[6] = {
+		PR_SET_VMA,
+		PR_SET_VMA_ANON_NAME,
+		mapper->image->base + run->start,
+		run->end - run->start,
+		remote_scratch(mapper->remote),
+	};
+	int64_t value;
+
+	remote_syscall(mapper->remote, SYS_prctl, arguments, &value, NULL);
+}
+
 /* Takes the place of the whole image. */
 static int image_reserve(struct mapper *mapper, struct hf_diag *diag)
 {
@@ -216,33 +232,28 @@ static int image_reserve(struct mapper *mapper, struct hf_diag *diag)
 					  image->total_size, diag);
 	}
 	mapper->reserved = true;
+	/* Before it has contents, it is known as ours. */
+	if (mapper->remote_fd < 0)
+		run_name(mapper, &all);
 	return 0;
 }
 
-/* Where the kernel has names for anonymous memory. Not having one does no
- * harm; a target that does not answer is noticed by the next call. */
-static void run_name(struct mapper *mapper, const struct run *run)
-{
-	const uint64_t arguments[6] = {
-		PR_SET_VMA,
-		PR_SET_VMA_ANON_NAME,
-		mapper->image->base + run->start,
-		run->end - run->start,
-		remote_scratch(mapper->remote),
-	};
-	int64_t value;
-
-	remote_syscall(mapper->remote, SYS_prctl, arguments, &value, NULL);
-}
-
+/*
+ * The block's page comes last: should we be killed in between, which can only
+ * be between two pages, there is a whole block or none.
+ */
 static int run_fill(const struct mapper *mapper, const struct run *run,
 		    struct hf_diag *diag)
 {
+	const struct image *image = mapper->image;
+	uint64_t behind = run->start + HF_PAGE_SIZE;
 	int r;
 
-	r = process_write(mapper->process, mapper->image->base + run->start,
-			  mapper->image->bytes + run->start,
-			  run->end - run->start);
+	r = process_write(mapper->process, image->base + behind,
+			  image->bytes + behind, run->end - behind);
+	if (!r)
+		r = process_write(mapper->process, image->base + run->start,
+				  image->bytes + run->start, HF_PAGE_SIZE);
 	if (r)
 		return hf_fail(diag, r, "cannot write the image into process %d",
 			       mapper->process->pid);
@@ -259,8 +270,8 @@ static int run_place(struct mapper *mapper, const struct run *run,
 		r = run_mmap(mapper, run, MAP_FIXED, &address, diag);
 	if (r || mapper->remote_fd >= 0)
 		return r;
-	/* The name first: whatever happens then, it is known as ours. */
-	run_name(mapper, run);
+	if (run->protection != PROT_READ)
+		run_name(mapper, run);
 	return run_fill(mapper, run, diag);
 }
 
