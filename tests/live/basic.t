@@ -391,10 +391,24 @@ test_usage()
 	hotfix_exit 2 apply "$FIX" -p $PID --wait forever
 	hotfix_exit 2 apply "$FIX" -p $PID --mode hope
 	hotfix_exit 2 revert -p $PID
+	hotfix_exit 2 apply "$FIX" -p $PID --all
+	hotfix_exit 2 revert --everything two -p $PID
 	unchanged
 	hotfix --help
 	hotfix apply --help
 	hotfix --version
+}
+
+test_one_process_named_twice()
+{
+	start_target calc
+	fix_value two calc 2
+	hotfix apply "$FIX" -p $PID -p $PID --json
+	json_is exit 0
+	expect value 2
+	hotfix revert two -p $PID -p $PID --json
+	json_is exit 0
+	expect value 1
 }
 
 test_one_command_many_processes()

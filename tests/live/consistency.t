@@ -36,6 +36,7 @@ test_busy_is_refused_with_a_report()
 	stderr_says 'thread [0-9]+'
 	stderr_says 'read'
 	stderr_says 'hint: '
+	refused 4 'hold' apply "$FIX" -p $PID --wait 0
 	expect 'let 1' 1
 	hotfix apply "$FIX" -p $PID
 	expect 'hold 1' 'inside 1'
