@@ -245,6 +245,53 @@ test_coroutine()
 	expect resume 1
 }
 
+# Nobody looked at the coroutine's stack; its code is kept where it is needed.
+test_coroutine_not_looked_for()
+{
+	start_target threads
+	fix step threads <<-'EOF'
+		extern void step_away(void);
+		int step(int mark) { step_away(); return mark + 2; }
+		HOTFIX_REPLACE(step);
+	EOF
+	hotfix apply "$FIX" -p $PID
+	expect coroutine suspended
+	hotfix revert step -p $PID --json
+	json_is results.0.outcome retired
+	stdout_says 'mapped'
+	expect resume 2
+	expect coroutine suspended
+	expect resume 1
+	hotfix recover -p $PID
+	! grep hotfix /proc/$PID/maps || fail 'still mapped, used by nobody'
+}
+
+# A pointer to the patch's code has been left with the program.
+test_revert_while_a_pointer_leads_there()
+{
+	start_target calc
+	snapshot
+	fix pointer calc <<-'EOF'
+		extern int (*callback)(void);
+		static int later(void) { return 33; }
+		int value(void) { callback = later; return 2; }
+		HOTFIX_REPLACE(value);
+	EOF
+	hotfix apply "$FIX" -p $PID
+	expect value 2
+	hotfix revert pointer -p $PID --json
+	json_is results.0.outcome retired
+	expect value 1
+	expect callback 33
+	hotfix recover -p $PID
+	expect callback 33
+	hotfix status -p $PID --json
+	json_is processes.0.patches.0.state retired
+	expect 'callback clear' 0
+	hotfix recover -p $PID
+	unchanged
+}
+
 # A budget that no stop can keep; and one that any can.
 test_max_pause()
 {
