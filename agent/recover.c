@@ -30,6 +30,8 @@
  *   - A hook that runs goes on, with signals blocked and nobody to end it; one
  *     that was due later is never called. Nor is it noted when a patch was
  *     applied, and how long that took, if the agent died right after it.
+ *   - A SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP or SIGSYS that somebody sent
+ *     to the borrowed thread meanwhile, and that was to be sent again, is lost.
  *   - A filter of seccomp is back in force, see remote.h.
  *   - Anonymous memory (where the target may have no memfd) that was mapped
  *     and not yet named, or on kernels without such names not yet written,

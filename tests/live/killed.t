@@ -1,6 +1,7 @@
 #!/bin/bash
 # The agent is killed at any instant: the target goes on, and the next command
-# sees what was left and undoes it. (At every single write: fault injection.)
+# sees what was left and undoes it. (Of every
+# operation, recover too: killed_anytime.c; behind every system call: killed_at.c.)
 . "$(dirname "$0")/lib.sh"
 
 # After MICROSECONDS; what it was doing then is a matter of chance.
