@@ -151,15 +151,6 @@ static int refuse_declared(const struct manifest_import *import,
 	return -ECANCELED;
 }
 
-/* "extern int x[];" may be of any length. */
-static bool is_open_array(Dwarf_Die *type)
-{
-	Dwarf_Word size;
-
-	return dwarf_tag(type) == DW_TAG_array_type &&
-	       dwarf_aggregate_size(type, &size);
-}
-
 static int check_variable(const struct build *build,
 			  const struct manifest_import *import,
 			  Dwarf_Die *declaration, struct hf_diag *diag)
@@ -173,7 +164,7 @@ static int check_variable(const struct build *build,
 	if (import->kind != IMPORT_OBJECT || !import->in_module ||
 	    !find_die(build->debuginfo, import->vaddr, &old) ||
 	    !type_of(&old, &old_type) || !type_of(declaration, &new_type) ||
-	    is_open_array(&new_type) ||
+	    type_is_open_array(&new_type) ||
 	    types_equal(&old_type, &new_type, &difference))
 		return 0;
 	return refuse_variable(import, &old_type, &new_type, &difference, diag);
