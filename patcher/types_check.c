@@ -170,7 +170,10 @@ static int check_variable(const struct build *build,
 	return refuse_variable(import, &old_type, &new_type, &difference, diag);
 }
 
-/* "extern int f();" says nothing about parameters. */
+/*
+ * "extern int f();" says nothing about parameters. What stands at the address
+ * of an IFUNC is its resolver, whose prototype is another one.
+ */
 static int check_called(const struct build *build,
 			const struct manifest_import *import,
 			Dwarf_Die *declaration, struct hf_diag *diag)
@@ -181,7 +184,7 @@ static int check_called(const struct build *build,
 	if (import->kind == IMPORT_OBJECT)
 		return refuse_declared(import, "a function", "a variable",
 				       diag);
-	if (!import->in_module ||
+	if (import->kind != IMPORT_FUNCTION || !import->in_module ||
 	    !dwarf_hasattr(declaration, DW_AT_prototyped) ||
 	    !find_die(build->debuginfo, import->vaddr, &old))
 		return 0;
