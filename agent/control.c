@@ -381,8 +381,8 @@ static void control_release(struct control *control)
 }
 
 /*
- * Anonymous memory is named before it is filled. If its agent died in between,
- * there is a name and not one byte of a block: nothing can lead there.
+ * Anonymous memory that has our name and not one byte of a block: whoever mapped
+ * it has died before it was written, and nothing can lead there.
  */
 static bool block_was_never_written(const struct extent *extent,
 				    const struct control_block *block)

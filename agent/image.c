@@ -232,9 +232,6 @@ static int image_reserve(struct mapper *mapper, struct hf_diag *diag)
 					  image->total_size, diag);
 	}
 	mapper->reserved = true;
-	/* Before it has contents, it is known as ours. */
-	if (mapper->remote_fd < 0)
-		run_name(mapper, &all);
 	return 0;
 }
 
@@ -263,6 +260,7 @@ static int run_fill(const struct mapper *mapper, const struct run *run,
 static int run_place(struct mapper *mapper, const struct run *run,
 		     struct hf_diag *diag)
 {
+	const struct run all = { 0, mapper->image->total_size, PROT_READ };
 	hf_addr address;
 	int r = 0;
 
@@ -270,9 +268,13 @@ static int run_place(struct mapper *mapper, const struct run *run,
 		r = run_mmap(mapper, run, MAP_FIXED, &address, diag);
 	if (r || mapper->remote_fd >= 0)
 		return r;
-	if (run->protection != PROT_READ)
+	/* A write is sooner done than a call: by its block it is known first. */
+	r = run_fill(mapper, run, diag);
+	if (!r && run->start == 0)
+		run_name(mapper, &all);
+	else if (!r && run->protection != PROT_READ)
 		run_name(mapper, run);
-	return run_fill(mapper, run, diag);
+	return r;
 }
 
 /* Takes back what was mapped. Says so when that fails. */

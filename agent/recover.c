@@ -34,8 +34,8 @@
  *     to the borrowed thread meanwhile, and that was to be sent again, is lost.
  *   - A filter of seccomp is back in force, see remote.h.
  *   - Anonymous memory (where the target may have no memfd) that was mapped
- *     and not yet named, or on kernels without such names not yet written,
- *     stays: untouched pages of address space that nothing tells from others.
+ *     and not yet written stays: untouched pages of address space that nothing
+ *     tells from others.
  *   - A store across a page border is two stores to the kernel, and a SIGKILL
  *     can fall between them. No function that is aligned to 16 bytes has one.
  *   - A child that the target forked meanwhile carries a copy of it all; it
