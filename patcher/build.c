@@ -317,6 +317,8 @@ void build_free(struct build *build)
 	free_objects(build);
 	free(build->directory);
 	free(build->linked);
+	for (size_t i = 0; i < build->nr_replacements; i++)
+		free(build->replacements[i].saved);
 	free(build->replacements);
 	strings_release(&build->compiler);
 	strings_release(&build->generated);

@@ -34,6 +34,7 @@ struct replacement {
 	const struct symbol *old;
 	const struct object *object;
 	const char *new; /* the function's name in that object */
+	char *saved;	 /* registers that its entry saves; NULL: no entry */
 };
 
 struct build {

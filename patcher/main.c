@@ -250,7 +250,8 @@ static void print_warnings(const struct build *build)
 			       build->warnings.items[i]);
 }
 
-static void print_function(const struct manifest_function *function)
+static void print_function(const struct manifest_function *function,
+			   const char *saved)
 {
 	printf("  %s()", function->name);
 	if (strcmp(function->name, function->replacement))
@@ -262,6 +263,10 @@ static void print_function(const struct manifest_function *function)
 	       site_strategy_name(function->plan.strategy),
 	       function->plan.size,
 	       function->calls_original ? ", calls the original" : "");
+	if (saved)
+		printf("    saves %s for callers that rely on them "
+		       "(gcc -fipa-ra)\n",
+		       saved);
 }
 
 static size_t nr_in_module(const struct manifest *manifest)
@@ -289,7 +294,8 @@ static void print_success(const struct build *build)
 	printf("  build-id %s\n",
 	       build_id_format(&manifest->target.build_id, id));
 	for (size_t i = 0; i < manifest->nr_functions; i++)
-		print_function(&manifest->functions[i]);
+		print_function(&manifest->functions[i],
+			       build->replacements[i].saved);
 	printf("  imports: %zu of %s, %zu of its libraries; %ld bytes\n", own,
 	       manifest->target.name, manifest->nr_imports - own,
 	       (long)status.st_size);

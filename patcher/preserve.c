@@ -6,31 +6,133 @@
 
 #include "callers.h"
 #include "command.h"
+#include "convention.h"
 #include "emit.h"
 #include "original.h"
-#include "types.h"
 
-#define DEPTH_MAX 6
-#define STACK_WORDS 16
-#define GENERAL_ARGUMENTS 6
-#define VECTOR_ARGUMENTS 8
+/* Functions that are looked at for one replacement. */
+#define WALK_MAX 4096
+
+/* Functions that call each other, each looked at once. */
+struct walk {
+	uint64_t *vaddrs;
+	size_t nr;
+};
+
+static int walk_add(struct walk *walk, uint64_t vaddr)
+{
+	uint64_t *entry;
+
+	for (size_t i = 0; i < walk->nr; i++)
+		if (walk->vaddrs[i] == vaddr)
+			return 0;
+	entry = array_append(walk->vaddrs, walk->nr);
+	if (!entry)
+		return -ENOMEM;
+	*entry = vaddr;
+	return 0;
+}
 
 /* ---- what the original leaves alone ------------------------------------- */
 
-/* Whether the compiler may have seen both together. */
+static const char *producer_of(const struct build *build,
+			       const struct symbol *function)
+{
+	const struct debug_entity *entity =
+		debuginfo_entity(build->debuginfo, function->vaddr);
+	Dwarf_Attribute attribute;
+	Dwarf_Die die, unit;
+	const char *producer = NULL;
+
+	if (entity && dwarf_offdie(debuginfo_dwarf(build->debuginfo),
+				   entity->die, &die) &&
+	    dwarf_diecu(&die, &unit, NULL, NULL))
+		producer = dwarf_formstring(dwarf_attr(
+			&unit, DW_AT_producer, &attribute));
+	return producer ?: "";
+}
+
+/* Then gcc calls through registers, and knows all the same what it calls. */
+static bool is_large_model(const struct build *build,
+			   const struct symbol *function)
+{
+	return strstr(producer_of(build, function), "-mcmodel=large");
+}
+
+/*
+ * Whether the compiler may have seen both together. With link-time optimisation
+ * it sees everything; what nobody knows the source of may be anywhere.
+ */
 static bool same_source(const struct build *build, const struct symbol *a,
 			const struct symbol *b)
 {
 	const char *left = symbol_source(&build->symbols, a);
 	const char *right = symbol_source(&build->symbols, b);
-	const char *producer = build->flags[0].producer;
+	const char *producer = producer_of(build, a);
 
-	/* Link-time optimisation sees everything. */
-	if (producer && strstr(producer, "-flto"))
-		return true;
-	if (!left || !right)
-		return left == right;
-	return source_matches(left, right) || source_matches(right, left);
+	return !left || !right || strstr(producer, "GNU GIMPLE") ||
+	       strstr(producer, "-flto") || source_matches(left, right) ||
+	       source_matches(right, left);
+}
+
+static bool is_in_plt(const struct elf_file *file, uint64_t vaddr)
+{
+	for (size_t i = 1; i < file->nr_sections; i++) {
+		const Elf64_Shdr *section = &file->sections[i];
+		const char *name = elf_section_name(file, section);
+
+		if (section->sh_flags & SHF_ALLOC &&
+		    vaddr - section->sh_addr < section->sh_size)
+			return !strncmp(name, ".plt", 4) ||
+			       !strncmp(name, ".iplt", 5);
+	}
+	return false;
+}
+
+/* Where one call or jump leads to. */
+static int follow(const struct build *build, const struct symbol *function,
+		  const struct register_exit *leaves, struct walk *walk,
+		  register_set *written)
+{
+	const struct symbol *callee;
+
+	if (!leaves->target) {
+		/* A jump through a table stays inside. */
+		if (leaves->is_call && !is_large_model(build, function))
+			*written = REGISTERS_ALL;
+		return 0;
+	}
+	callee = symbols_function_at(&build->symbols, leaves->target);
+	if (callee && same_source(build, function, callee))
+		return walk_add(walk, callee->vaddr);
+	/* A function without a name may be of the same source. */
+	if (callee || is_in_plt(build->target->file, leaves->target))
+		*written = REGISTERS_ALL;
+	return 0;
+}
+
+static int add_written(const struct build *build, uint64_t vaddr,
+		       struct walk *walk, register_set *written)
+{
+	const struct symbol *function =
+		symbols_function_at(&build->symbols, vaddr);
+	const uint8_t *code = function ? elf_bytes_at(build->target->file,
+						      vaddr, function->size) :
+					 NULL;
+	struct register_use use;
+	int r;
+
+	if (!code)
+		return 0;
+	r = registers_scan(build->target->arch, code, function->size, vaddr,
+			   &use);
+	if (r)
+		return r;
+	*written |= use.written;
+	for (size_t i = 0; i < use.nr_exits && !r; i++)
+		r = follow(build, function, &use.exits[i], walk, written);
+	registers_release(&use);
+	return r;
 }
 
 /*
@@ -39,34 +141,18 @@ static bool same_source(const struct build *build, const struct symbol *a,
  * sure of counts as not written: then more is preserved than need be.
  */
 static int written_by(const struct build *build, const struct symbol *function,
-		      unsigned int depth, register_set *written)
+		      register_set *ret_written)
 {
-	const uint8_t *code = elf_bytes_at(build->target->file,
-					   function->vaddr, function->size);
-	struct register_use use;
-	int r;
+	struct walk walk = { 0 };
+	int r = walk_add(&walk, function->vaddr);
 
-	if (!code || depth > DEPTH_MAX)
-		return 0;
-	r = registers_scan(build->target->arch, code, function->size,
-			   function->vaddr, &use);
-	if (r)
-		return r;
-	*written |= use.written;
-	for (size_t i = 0; i < use.nr_exits && !r; i++) {
-		hf_addr to = use.exits[i].target;
-		const struct symbol *callee =
-			to ? symbols_function_at(&build->symbols, to) : NULL;
-
-		/* A jump through a table stays inside. */
-		if (!to && !use.exits[i].is_call)
-			continue;
-		if (callee && same_source(build, function, callee))
-			r = written_by(build, callee, depth + 1, written);
-		else
-			*written = REGISTERS_ALL;
+	*ret_written = 0;
+	for (size_t i = 0; i < walk.nr && i < WALK_MAX && !r; i++) {
+		if (*ret_written == REGISTERS_ALL)
+			break;
+		r = add_written(build, walk.vaddrs[i], &walk, ret_written);
 	}
-	registers_release(&use);
+	free(walk.vaddrs);
 	return r;
 }
 
@@ -83,18 +169,22 @@ static const Elf64_Sym *function_at(const struct elf_file *file, uint64_t vaddr)
 	return NULL;
 }
 
-static bool is_original(const struct elf_file *file, const Elf64_Sym *symbol)
+/* What stands for the original of @replacement, not of another function. */
+static bool is_own_original(const struct elf_file *file,
+			    const Elf64_Sym *symbol, const char *replacement)
 {
 	struct elf_symbols symbols = elf_symbols(file, SHT_SYMTAB);
+	const char *name = elf_symbol_name(
+		file, &symbols, (size_t)(symbol - symbols.entries));
 
-	return original_is_symbol(elf_symbol_name(
-		file, &symbols, (size_t)(symbol - symbols.entries)));
+	return original_is_symbol(name) &&
+	       !strcmp(name + strlen("hotfix.original."), replacement);
 }
 
-/* What we are not sure of counts as written. */
-static int clobbered_by(const struct build *build, const struct elf_file *linked,
-			uint64_t vaddr, unsigned int depth,
-			register_set *clobbered)
+static int add_clobbered(const struct build *build,
+			 const struct elf_file *linked, const char *replacement,
+			 uint64_t vaddr, struct walk *walk,
+			 register_set *clobbered)
 {
 	const Elf64_Sym *symbol = function_at(linked, vaddr);
 	const uint8_t *code =
@@ -103,9 +193,9 @@ static int clobbered_by(const struct build *build, const struct elf_file *linked
 	int r;
 
 	/* It writes what the original writes, no more. */
-	if (symbol && is_original(linked, symbol))
+	if (symbol && is_own_original(linked, symbol, replacement))
 		return 0;
-	if (!code || !symbol->st_size || depth > DEPTH_MAX) {
+	if (!code || !symbol->st_size) {
 		*clobbered = REGISTERS_ALL;
 		return 0;
 	}
@@ -115,22 +205,73 @@ static int clobbered_by(const struct build *build, const struct elf_file *linked
 		return r;
 	*clobbered |= use.unknown ? REGISTERS_ALL : use.mentioned;
 	for (size_t i = 0; i < use.nr_exits && !r; i++)
-		r = clobbered_by(build, linked, use.exits[i].target, depth + 1,
-				 clobbered);
+		r = walk_add(walk, use.exits[i].target);
 	registers_release(&use);
+	return r;
+}
+
+/* What we are not sure of counts as written. */
+static int clobbered_by(const struct build *build, const struct elf_file *linked,
+			const struct manifest_function *function,
+			register_set *ret_clobbered)
+{
+	struct walk walk = { 0 };
+	int r = walk_add(&walk, function->replacement_vaddr);
+
+	*ret_clobbered = 0;
+	for (size_t i = 0; i < walk.nr && !r; i++) {
+		if (i == WALK_MAX)
+			*ret_clobbered = REGISTERS_ALL;
+		if (*ret_clobbered == REGISTERS_ALL)
+			break;
+		r = add_clobbered(build, linked, function->replacement,
+				  walk.vaddrs[i], &walk, ret_clobbered);
+	}
+	free(walk.vaddrs);
 	return r;
 }
 
 /* ---- who relies on it --------------------------------------------------- */
 
 static bool compiled_without(const struct build *build,
-			     const struct replacement *replacement)
+			     const struct symbol *function)
 {
-	size_t index = (size_t)(replacement->object - build->objects);
-	const char *producer = build->flags[index].producer;
+	const char *producer = producer_of(build, function);
 
-	return producer && (strstr(producer, "clang") ||
-			    strstr(producer, "-fno-ipa-ra"));
+	return strstr(producer, "clang") || strstr(producer, "-fno-ipa-ra");
+}
+
+static int add_mentioned(const struct build *build, uint64_t vaddr,
+			 uint64_t size, register_set *set, bool *wide)
+{
+	const uint8_t *code = elf_bytes_at(build->target->file, vaddr, size);
+	struct register_use use;
+	int r;
+
+	if (!code)
+		return 0;
+	r = registers_scan(build->target->arch, code, size, vaddr, &use);
+	if (r)
+		return r;
+	*set |= use.unknown ? REGISTERS_ALL : use.mentioned;
+	*wide |= use.wide;
+	registers_release(&use);
+	return 0;
+}
+
+/* Where names are missing, a caller may be anywhere. */
+static int add_all_code(const struct build *build, register_set *set,
+			bool *wide)
+{
+	const struct elf_file *file = build->target->file;
+	int r = 0;
+
+	*set |= REGISTERS_ALL & ~REGISTERS_AVX512;
+	for (size_t i = 1; i < file->nr_sections && !r; i++)
+		if (file->sections[i].sh_flags & SHF_EXECINSTR)
+			r = add_mentioned(build, file->sections[i].sh_addr,
+					  file->sections[i].sh_size, set, wide);
+	return r;
 }
 
 /*
@@ -141,176 +282,75 @@ static int usable_by_callers(const struct build *build,
 			     const struct symbol *function,
 			     register_set *ret_set, bool *ret_wide)
 {
-	register_set set = build->symbols.complete ? REGISTERS_ARGUMENTS :
-						     REGISTERS_ALL;
+	register_set set = REGISTERS_ARGUMENTS;
+	bool wide = false;
 	int r = 0;
 
-	*ret_wide = false;
+	if (!build->symbols.complete)
+		r = add_all_code(build, &set, &wide);
 	for (size_t i = 0; i < build->symbols.nr_code && !r; i++) {
 		const struct symbol *other = build->symbols.code[i];
-		struct register_use use;
-		const uint8_t *code;
 
-		if (symbol_class(other) != SYMBOL_FUNCTION ||
-		    !same_source(build, function, other))
-			continue;
-		code = elf_bytes_at(build->target->file, other->vaddr,
-				    other->size);
-		if (!code)
-			continue;
-		r = registers_scan(build->target->arch, code, other->size,
-				   other->vaddr, &use);
-		if (r)
-			break;
-		set |= use.unknown ? REGISTERS_ALL : use.mentioned;
-		*ret_wide |= use.wide;
-		registers_release(&use);
+		if (symbol_class(other) == SYMBOL_FUNCTION &&
+		    same_source(build, function, other))
+			r = add_mentioned(build, other->vaddr, other->size,
+					  &set, &wide);
 	}
 	*ret_set = set;
+	*ret_wide = wide;
 	return r;
+}
+
+/*
+ * Whether calls in @caller stay what the target's compiler made of them. One
+ * that is replaced is compiled anew, but its old code may run on: called as the
+ * original, or where the patch was applied in entry mode.
+ */
+static bool runs_on(const struct build *build, const struct symbol *caller,
+		    bool in_entry_mode)
+{
+	const struct replacement *replacement =
+		build_replacement_at(build, caller->vaddr);
+
+	return in_entry_mode || !replacement ||
+	       build->manifest->functions[replacement - build->replacements]
+		       .calls_original;
 }
 
 struct caller_search {
 	const struct build *build;
 	const struct symbol *function;
+	bool in_entry_mode;
 	const char *name; /* of a caller that may rely; NULL: none */
 };
 
-/* One that is replaced itself is compiled anew. Return: 1 to stop. */
+/* gcc knows nothing yet of what calls itself. Return: 1 to stop. */
 static int check_caller(void *context, const struct symbol *caller)
 {
 	struct caller_search *search = context;
 
-	if (caller && (caller == search->function ||
-		       build_replacement_at(search->build, caller->vaddr) ||
-		       !same_source(search->build, search->function, caller)))
+	if (caller &&
+	    (caller->vaddr == search->function->vaddr ||
+	     !same_source(search->build, search->function, caller) ||
+	     !runs_on(search->build, caller, search->in_entry_mode)))
 		return 0;
 	search->name = caller ? caller->name : "unnamed code";
 	return 1;
 }
 
 /* A direct call of the old function, in the same source file. */
-static const char *find_caller(const struct build *build,
-			       const struct symbol *function)
+static int find_caller(const struct build *build, const struct symbol *function,
+		       bool in_entry_mode, const char **ret_name)
 {
-	struct caller_search search = { build, function, NULL };
+	struct caller_search search = { build, function, in_entry_mode, NULL };
+	int r = 0;
 
-	callers_each(build, function->vaddr, check_caller, &search);
-	return search.name;
-}
-
-/* ---- arguments and results ---------------------------------------------- */
-
-struct convention {
-	register_set results;
-	unsigned int nr_stack_words; /* to be copied for the replacement */
-	bool unknown; /* too many or variable arguments */
-};
-
-static void count_argument(Dwarf_Die *type, unsigned int *general,
-			   unsigned int *vector, unsigned int *words)
-{
-	Dwarf_Word size = 8;
-	Dwarf_Attribute attribute;
-	Dwarf_Word encoding = 0;
-	Dwarf_Die peeled;
-
-	dwarf_aggregate_size(type, &size);
-	if (dwarf_peel_type(type, &peeled))
-		peeled = *type;
-	dwarf_formudata(dwarf_attr(&peeled, DW_AT_encoding, &attribute),
-			&encoding);
-	switch (dwarf_tag(&peeled)) {
-	case DW_TAG_structure_type:
-	case DW_TAG_union_type:
-		/* In registers or on the stack: room for the latter. */
-		*words += (unsigned int)((size + 15) / 8);
-		return;
-	}
-	if (size > 8)
-		*words += (unsigned int)((size + 15) / 8);
-	else if (encoding == DW_ATE_float)
-		++*vector;
+	if (is_large_model(build, function))
+		search.name = "others in its file";
 	else
-		++*general;
-}
-
-static void count_arguments(Dwarf_Die *function, struct convention *convention)
-{
-	unsigned int general = 1, vector = 0, words = 0;
-	Dwarf_Die die, type;
-
-	/* One more, for a result in memory. */
-	if (!dwarf_child(function, &die))
-		do {
-			if (dwarf_tag(&die) == DW_TAG_unspecified_parameters)
-				convention->unknown = true;
-			if (dwarf_tag(&die) == DW_TAG_formal_parameter &&
-			    type_of(&die, &type))
-				count_argument(&type, &general, &vector,
-					       &words);
-		} while (!dwarf_siblingof(&die, &die));
-	if (words || general > GENERAL_ARGUMENTS || vector > VECTOR_ARGUMENTS)
-		convention->nr_stack_words = STACK_WORDS;
-	if (words + general + vector >
-	    GENERAL_ARGUMENTS + VECTOR_ARGUMENTS + STACK_WORDS)
-		convention->unknown = true;
-}
-
-/* Registers that carry the result cannot be kept, and need not be. */
-static register_set results_of(Dwarf_Die *function)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Word encoding = 0;
-	Dwarf_Die type, peeled;
-
-	if (!type_of(function, &type))
-		return 0;
-	if (dwarf_peel_type(&type, &peeled))
-		peeled = type;
-	dwarf_formudata(dwarf_attr(&peeled, DW_AT_encoding, &attribute),
-			&encoding);
-	switch (dwarf_tag(&peeled)) {
-	case DW_TAG_structure_type:
-	case DW_TAG_union_type:
-		return REGISTER_RAX | REGISTER_RDX | REGISTER_XMM(0) |
-		       REGISTER_XMM(1);
-	}
-	switch (encoding) {
-	case DW_ATE_float:
-		return REGISTER_XMM(0);
-	case DW_ATE_complex_float:
-		return REGISTER_XMM(0) | REGISTER_XMM(1);
-	default:
-		return dwarf_bytesize(&peeled) > 8 ?
-			       REGISTER_RAX | REGISTER_RDX :
-			       REGISTER_RAX;
-	}
-}
-
-/* Of the replacement: where the target has types, they are the same. */
-static struct convention convention_of(const struct debuginfo *patch,
-				       const struct manifest_function *function)
-{
-	struct convention convention = { 0 };
-	const struct debug_entity *entity =
-		debuginfo_entity(patch, function->replacement_vaddr);
-	Dwarf_Attribute attribute;
-	Dwarf_Die die, origin;
-
-	if (!entity ||
-	    !dwarf_offdie(debuginfo_dwarf(patch), entity->die, &die)) {
-		convention.results = REGISTER_RAX | REGISTER_RDX |
-				     REGISTER_XMM(0) | REGISTER_XMM(1);
-		convention.nr_stack_words = STACK_WORDS;
-		return convention;
-	}
-	if (dwarf_attr(&die, DW_AT_abstract_origin, &attribute) &&
-	    dwarf_formref_die(&attribute, &origin))
-		die = origin;
-	convention.results = results_of(&die);
-	count_arguments(&die, &convention);
-	return convention;
+		r = callers_each(build, function->vaddr, check_caller, &search);
+	*ret_name = search.name;
+	return r < 0 ? r : 0;
 }
 
 /* ---- the entries -------------------------------------------------------- */
@@ -353,6 +393,10 @@ static void write_entry(FILE *file, const char *name, register_set set,
 {
 	int room = 0, frame = 0;
 
+	/*
+	 * Arguments on the stack may have to be aligned: all that is pushed,
+	 * the return address included, makes a multiple of 16.
+	 */
 	fprintf(file,
 		"\t.globl hotfix.entry.%s, hotfix.call.%s\n"
 		"\t.hidden hotfix.entry.%s, hotfix.call.%s\n"
@@ -368,6 +412,8 @@ static void write_entry(FILE *file, const char *name, register_set set,
 	}
 	for (unsigned int i = 0; i < NR_VECTOR; i++)
 		room += set & REGISTER_XMM(i) ? 16 : 0;
+	if ((frame + 8 * (int)nr_stack_words + 8) % 16)
+		room += 8;
 	write_move(file, -room);
 	write_vectors(file, set, true);
 	write_stack_copy(file, nr_stack_words, (unsigned int)(frame + room));
@@ -391,7 +437,7 @@ static char *set_text(register_set set)
 	struct strings words = { 0 };
 	char *text;
 
-	for (unsigned int i = 0; i < NR_GENERAL + NR_VECTOR; i++)
+	for (unsigned int i = 0; i < NR_REGISTERS; i++)
 		if (set & (1u << i) && strings_add(&words, register_name(i)))
 			break;
 	text = strings_join(&words);
@@ -399,81 +445,146 @@ static char *set_text(register_set set)
 	return text;
 }
 
-/* @ret_set: empty when nothing need be preserved. */
-static int find_needed(const struct build *build,
-		       const struct elf_file *linked, size_t index,
-		       const char **ret_caller, register_set *ret_set,
-		       bool *ret_wide)
+struct need {
+	register_set set; /* empty when nothing need be preserved */
+	const char *caller;
+	bool wide; /* callers use more than 128 bits of the vector registers */
+};
+
+static int find_need(const struct build *build, const struct elf_file *linked,
+		     size_t index, struct need *ret_need)
 {
-	const struct replacement *replacement = &build->replacements[index];
-	const struct manifest_function *function =
-		&build->manifest->functions[index];
-	register_set written = 0, clobbered = 0, usable;
+	const struct symbol *old = build->replacements[index].old;
+	register_set written, clobbered, usable;
+	struct need need = { 0 };
 	int r;
 
-	*ret_set = 0;
-	if (compiled_without(build, replacement))
+	*ret_need = need;
+	if (compiled_without(build, old))
 		return 0;
-	r = written_by(build, replacement->old, 0, &written);
+	r = written_by(build, old, &written);
 	if (r || written == REGISTERS_ALL)
 		return r;
-	r = clobbered_by(build, linked, function->replacement_vaddr, 0,
+	r = clobbered_by(build, linked, &build->manifest->functions[index],
 			 &clobbered);
 	if (r || !(clobbered & ~written))
 		return r;
-	*ret_caller = find_caller(build, replacement->old);
-	if (!*ret_caller)
-		return 0;
-	r = usable_by_callers(build, replacement->old, &usable, ret_wide);
-	if (!r)
-		*ret_set = clobbered & ~written & usable;
-	return r;
+	r = find_caller(build, old, true, &need.caller);
+	if (r || !need.caller)
+		return r;
+	r = usable_by_callers(build, old, &usable, &need.wide);
+	if (r)
+		return r;
+	need.set = clobbered & ~written & usable;
+	*ret_need = need;
+	return 0;
 }
 
-static int refuse_entry(const struct symbol *old, const char *caller,
-			const char *registers, struct hf_diag *diag)
+static int refuse_entry(const struct symbol *old, const struct need *need,
+			const char *registers, const char *why,
+			struct hf_diag *diag)
 {
 	hf_refuse(diag, "registers",
 		  "callers of %s(), like %s(), may keep values in registers "
 		  "that the original leaves alone and the replacement does "
-		  "not (%s)",
-		  old->name, caller, registers);
+		  "not (%s), and those cannot be saved: %s",
+		  old->name, need->caller, registers, why);
 	hf_hint(diag, "replace those callers as well, in the same patch");
 	hf_hint(diag, "or let the replacement do its work without calling "
 		      "other functions");
 	return -ECANCELED;
 }
 
+/* What keeps us from saving registers for a replacement; NULL: nothing. */
+static const char *obstacle(const struct need *need,
+			    const struct convention *convention)
+{
+	if (convention->unknown_arguments)
+		return "its arguments on the stack are variable or too many";
+	if (convention->unknown_results && need->set & convention->results)
+		return "it is not known which registers carry its result";
+	if (need->set & REGISTERS_AVX512 ||
+	    (need->wide && need->set & REGISTERS_VECTOR))
+		return "its callers use vectors of more than 128 bits";
+	return NULL;
+}
+
+/* Of the replacement: where the target has types, they are the same. */
+static struct convention find_convention(const struct build *build,
+					 const struct debuginfo *patch,
+					 size_t index)
+{
+	const struct debug_entity *entity = debuginfo_entity(
+		patch, build->manifest->functions[index].replacement_vaddr);
+	Dwarf_Die die;
+
+	if (!entity ||
+	    !dwarf_offdie(debuginfo_dwarf(patch), entity->die, &die))
+		return convention_of(NULL);
+	return convention_of(&die);
+}
+
+/* Where every caller is replaced, only old activations still rely on it. */
+static int do_without(struct build *build, const struct symbol *old,
+		      const struct need *need, const char *registers,
+		      const char *why, struct hf_diag *diag)
+{
+	const char *caller;
+	int r = find_caller(build, old, false, &caller);
+
+	if (!r && caller)
+		return refuse_entry(old, need, registers, why, diag);
+	if (!r)
+		r = strings_addf(&build->warnings,
+				 "do not apply it with --mode entry: old code "
+				 "of callers of %s() relies on registers that "
+				 "the replacement writes",
+				 old->name);
+	return r ? hf_fail(diag, r, "cannot find callers") : 0;
+}
+
+static int add_entry(struct build *build, size_t index,
+		     const struct need *need, unsigned int nr_stack_words,
+		     FILE *file, char *registers)
+{
+	struct replacement *replacement = &build->replacements[index];
+	const char *name = build->manifest->functions[index].replacement;
+
+	write_entry(file, name, need->set, nr_stack_words);
+	free(replacement->saved);
+	replacement->saved = registers;
+	return build_prove(build,
+			   "%s(): entered through hotfix.entry.%s, which keeps "
+			   "what callers like %s() may rely on: %s",
+			   replacement->old->name, name, need->caller,
+			   registers);
+}
+
 static int plan_entry(struct build *build, const struct elf_file *linked,
 		      const struct debuginfo *patch, size_t index, FILE *file,
 		      size_t *nr, struct hf_diag *diag)
 {
-	const struct symbol *old = build->replacements[index].old;
-	const struct manifest_function *function =
-		&build->manifest->functions[index];
-	const char *name = function->replacement;
-	struct convention convention = convention_of(patch, function);
+	struct convention convention = find_convention(build, patch, index);
 	owned(free_p) char *text = NULL;
-	const char *caller = NULL;
-	register_set set;
-	bool wide = false;
+	const char *why;
+	struct need need;
 
-	if (find_needed(build, linked, index, &caller, &set, &wide))
+	if (find_need(build, linked, index, &need))
 		return hf_fail(diag, -ENOMEM, "cannot compare registers");
-	set &= ~convention.results;
-	if (!set)
+	if (!convention.unknown_results)
+		need.set &= ~convention.results;
+	if (!need.set)
 		return 0;
-	text = set_text(set);
+	text = set_text(need.set);
 	if (!text)
 		return hf_fail(diag, -ENOMEM, "cannot compare registers");
-	if (convention.unknown || (wide && set & REGISTERS_VECTOR))
-		return refuse_entry(old, caller, text, diag);
-	write_entry(file, name, set, convention.nr_stack_words);
+	why = obstacle(&need, &convention);
+	if (why)
+		return do_without(build, build->replacements[index].old, &need,
+				  text, why, diag);
 	(*nr)++;
-	if (build_prove(build,
-			"%s(): entered through hotfix.entry.%s, which keeps "
-			"what callers like %s() may rely on: %s",
-			old->name, name, caller, text))
+	if (add_entry(build, index, &need, convention.nr_stack_words, file,
+		      take_ptr(text)))
 		return hf_fail(diag, -ENOMEM, "cannot add a proof");
 	return 0;
 }

@@ -17,7 +17,10 @@ const char *register_name(unsigned int index)
 		"xmm12", "xmm13", "xmm14", "xmm15",
 	};
 
-	return index < NR_GENERAL ? names[index] : vectors[index - NR_GENERAL];
+	if (index < NR_GENERAL)
+		return names[index];
+	index -= NR_GENERAL;
+	return index < NR_VECTOR ? vectors[index] : "avx-512";
 }
 
 /* Every width of a register is the same register. */
@@ -46,6 +49,13 @@ static register_set set_of(uint16_t reg)
 		return REGISTER_XMM(reg - X86_REG_XMM0);
 	if (reg >= X86_REG_YMM0 && reg <= X86_REG_YMM15)
 		return REGISTER_XMM(reg - X86_REG_YMM0);
+	if (reg >= X86_REG_ZMM0 && reg <= X86_REG_ZMM15)
+		return REGISTER_XMM(reg - X86_REG_ZMM0);
+	if ((reg >= X86_REG_XMM16 && reg <= X86_REG_XMM31) ||
+	    (reg >= X86_REG_YMM16 && reg <= X86_REG_YMM31) ||
+	    (reg >= X86_REG_ZMM16 && reg <= X86_REG_ZMM31) ||
+	    (reg >= X86_REG_K0 && reg <= X86_REG_K7))
+		return REGISTERS_AVX512;
 	return 0;
 }
 
@@ -72,7 +82,42 @@ static void add_operands(const cs_insn *insn, struct register_use *use)
 	}
 }
 
-/* Capstone does not always know what is written: see `mentioned`. */
+/*
+ * Capstone takes the first operand of some instructions for written (`test
+ * $1,%al`), and knows neither that vzeroupper leaves the lower halves alone nor
+ * all that is implied: what it says of these is only mentioned.
+ */
+static register_set implied_by(const cs_insn *insn)
+{
+	switch (insn->id) {
+	case X86_INS_PCMPESTRI:
+	case X86_INS_PCMPISTRI:
+	case X86_INS_VPCMPESTRI:
+	case X86_INS_VPCMPISTRI:
+		return set_of(X86_REG_RCX);
+	case X86_INS_PCMPESTRM:
+	case X86_INS_PCMPISTRM:
+	case X86_INS_VPCMPESTRM:
+	case X86_INS_VPCMPISTRM:
+		return REGISTER_XMM(0);
+	case X86_INS_VZEROALL:
+		return REGISTERS_VECTOR;
+	default:
+		return 0;
+	}
+}
+
+static bool is_known_badly(const cs_insn *insn)
+{
+	switch (insn->id) {
+	case X86_INS_TEST:
+	case X86_INS_VZEROUPPER:
+		return true;
+	default:
+		return implied_by(insn);
+	}
+}
+
 static void add_written(csh handle, const cs_insn *insn,
 			struct register_use *use)
 {
@@ -81,6 +126,9 @@ static void add_written(csh handle, const cs_insn *insn,
 
 	if (insn->id == X86_INS_SYSCALL)
 		use->written |= set_of(X86_REG_RCX) | set_of(X86_REG_R11);
+	use->mentioned |= implied_by(insn);
+	if (is_known_badly(insn))
+		return;
 	if (cs_regs_access(handle, insn, read, &nr_read, written, &nr_written))
 		return;
 	for (uint8_t i = 0; i < nr_written; i++)

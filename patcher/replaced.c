@@ -362,7 +362,7 @@ static int add_replacement(struct build *build, const struct object *object,
 		array_append(build->replacements, build->nr_replacements);
 	if (!replacement)
 		return hf_fail(diag, -ENOMEM, "cannot add a function");
-	*replacement = (struct replacement){ symbol, object, new };
+	*replacement = (struct replacement){ symbol, object, new, NULL };
 	return add_function(build, symbol, new, diag);
 }
 

@@ -120,6 +120,16 @@ static int read_table(struct symbols *symbols, const struct elf_file *file,
 	return 0;
 }
 
+/* `strip -x` leaves a table without them; the C run-time always has some. */
+static bool has_static_functions(const struct symbols *symbols)
+{
+	for (size_t i = 0; i < symbols->nr; i++)
+		if (symbols->entries[i].binding == STB_LOCAL &&
+		    symbols->entries[i].type == STT_FUNC)
+			return true;
+	return false;
+}
+
 int symbols_read(const struct target *target, const struct debuginfo *debuginfo,
 		 struct symbols *ret_symbols, struct hf_diag *diag)
 {
@@ -136,6 +146,7 @@ int symbols_read(const struct target *target, const struct debuginfo *debuginfo,
 		symbols.complete = false;
 		r = read_table(&symbols, target->file, SHT_DYNSYM);
 	}
+	symbols.complete = symbols.complete && has_static_functions(&symbols);
 	if (!r)
 		r = index_code(&symbols);
 	if (r) {
