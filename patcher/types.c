@@ -158,7 +158,7 @@ static bool members_equal(Dwarf_Die *a, Dwarf_Die *b,
 	}
 	return more_left == more_right ||
 	       differ(in, "%s has more members in %s",
-		      dwarf_diename(a) ?: "{...}",
+		      dwarf_diename(a) ?: "a structure without name",
 		      more_left ? "the target" : "the replacement");
 }
 

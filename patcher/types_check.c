@@ -63,6 +63,9 @@ static int refuse_prototype(const struct manifest_function *function,
 		hf_detail(diag, "  (%s)", difference->text);
 	hf_hint(diag, "its callers are compiled for the old prototype: keep "
 		      "it (and the layout of its structures)");
+	if (*difference->text)
+		hf_hint(diag, "if the source is right, compile it with the "
+			      "macros of the target's build: -DNAME after --");
 	return -ECANCELED;
 }
 
