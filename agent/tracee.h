@@ -1,5 +1,6 @@
 /*
- * Threads under ptrace. The only file that calls ptrace(2).
+ * Threads under ptrace. Only tracee.c calls ptrace(2); the map of the files
+ * behind this header is in tracee_internal.h.
  *
  * PTRACE_SEIZE stops nobody and PTRACE_INTERRUPT stops without a signal, so
  * neither the target nor its parent sees anything. If we die, the kernel lets
@@ -17,11 +18,11 @@
  *
  * A few system calls (epoll_wait, semop, recv with SO_RCVTIMEO...) fail with a
  * plain EINTR after any stop, also one without a signal. Their result is turned
- * into the kernel's own "restart unless a handler runs" (-ERESTARTNOHAND), so
- * that the kernel decides when the thread goes on: a real signal still ends the
- * call with EINTR, our stop does not. Such a call waits its whole time anew.
- * (Were we to die in the microseconds between the stop and this, the EINTR
- * would stay: what a stop signal does to these calls as well, see signal(7).)
+ * into the kernel's own "restart unless a handler runs", see restart.h, so that
+ * the kernel decides when the thread goes on: a real signal still ends the call
+ * with EINTR, our stop does not. Such a call waits its whole time anew. (Were
+ * we to die in the microseconds between the stop and this, the EINTR would
+ * stay: what a stop signal does to these calls as well, see signal(7).)
  *
  * A traced thread stops at every signal and at every clone and waits for us.
  * Threads that are seized and not held must therefore be served: every call
@@ -46,13 +47,13 @@ enum thread_state {
 struct thread {
 	pid_t tid;
 	enum thread_state state;
-	bool group_stopped;  /* job control: stays stopped after we leave */
-	int pending_signal;  /* given back at release, 0: none */
-	bool awaited;	     /* whoever waits for its stop wants to keep it */
-	bool at_event_stop;  /* the held thread stands where hold put it */
-	bool in_syscall;     /* stands between a call's entry and exit stop */
-	struct user_regs_struct regs; /* valid while held */
+	bool group_stopped; /* job control: stays stopped after we leave */
+	bool awaited;	    /* whoever waits for its stop wants to keep it */
+	bool at_event_stop; /* the held thread stands where hold put it */
+	bool in_syscall;    /* stands between a call's entry and exit stop */
+	int pending_signal; /* given back at release, 0: none */
 	bool regs_known;
+	struct user_regs_struct regs; /* valid when known */
 };
 
 struct tracee {
@@ -65,6 +66,8 @@ struct tracee {
 	size_t nr_newcomers;
 	bool replaced; /* by exec: what we traced is no more */
 };
+
+/* --- begin and end ------------------------------------------------------- */
 
 /**
  * tracee_seize() - trace every thread of a process, stopping none
@@ -80,6 +83,16 @@ int tracee_seize(const struct process *process, unsigned int timeout_ms,
 		 struct tracee **ret_tracee, struct hf_diag *diag);
 
 /**
+ * tracee_free() - let everything run and stop tracing
+ *
+ * Never fails: what is gone is gone. Nothing is written to the target.
+ */
+void tracee_free(struct tracee *tracee);
+DEFINE_CLEANUP(struct tracee, tracee_free)
+
+/* --- all threads --------------------------------------------------------- */
+
+/**
  * tracee_hold_all() - stop every thread
  * @timeout_ms: budget for all together
  *
@@ -93,6 +106,10 @@ int tracee_seize(const struct process *process, unsigned int timeout_ms,
 int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
 		    struct hf_diag *diag);
 
+/* Lets every held thread run; those outside system calls first. They stay
+ * traced. */
+void tracee_release_all(struct tracee *tracee);
+
 /**
  * tracee_serve() - let the running threads run, for a while
  *
@@ -101,12 +118,7 @@ int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
  */
 void tracee_serve(struct tracee *tracee, unsigned int duration_us);
 
-/* The thread of that id, or NULL. Valid until the next hold of all threads. */
-struct thread *tracee_find(struct tracee *tracee, pid_t tid);
-
-/* Lets every held thread run; those outside system calls first. They stay
- * traced. */
-void tracee_release_all(struct tracee *tracee);
+/* --- one thread ---------------------------------------------------------- */
 
 /* Stops one thread, preferably one that sleeps. As tracee_hold_all(). */
 int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
@@ -115,13 +127,10 @@ int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
 /* Lets one held thread run. */
 void tracee_release(struct tracee *tracee, struct thread *thread);
 
-/**
- * tracee_free() - let everything run and stop tracing
- *
- * Never fails: what is gone is gone. Nothing is written to the target.
- */
-void tracee_free(struct tracee *tracee);
-DEFINE_CLEANUP(struct tracee, tracee_free)
+/* The thread of that id, or NULL. Valid until the next hold of all threads. */
+struct thread *tracee_find(struct tracee *tracee, pid_t tid);
+
+/* --- a held thread's state ----------------------------------------------- */
 
 /* Registers of a held thread. Return: 0; -ESRCH. */
 int thread_get_regs(struct thread *thread, struct hf_diag *diag);
@@ -142,6 +151,8 @@ int thread_get_signal_mask(const struct thread *thread, uint64_t *ret_mask,
 			   struct hf_diag *diag);
 int thread_set_signal_mask(const struct thread *thread, uint64_t mask,
 			   struct hf_diag *diag);
+
+/* --- running a held thread ----------------------------------------------- */
 
 /* What a thread that was let run came back with. */
 enum thread_event {
@@ -177,6 +188,8 @@ int thread_run_to_syscall(struct tracee *tracee, struct thread *thread,
  */
 int thread_settle(struct tracee *tracee, struct thread *thread,
 		  unsigned int timeout_ms, struct hf_diag *diag);
+
+/* --- seccomp and signals ------------------------------------------------- */
 
 /**
  * thread_suspend_seccomp() - keep seccomp filters from a held thread's calls

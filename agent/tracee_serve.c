@@ -1,0 +1,84 @@
+/*
+ * Threads that are traced and not wanted: kept running. See tracee.h.
+ *
+ * A traced thread stops at each signal, at each clone, and at an interrupt that
+ * came too late, and stands there until somebody answers. So whoever waits for
+ * one thread looks after the others meanwhile. Threads marked as awaited are
+ * left alone: their next stop belongs to the one who waits.
+ */
+#include "tracee_internal.h"
+#include "restart.h"
+
+/* A stop that nobody waits for: do what the thread would do untraced. */
+static void thread_answer(struct tracee *tracee, struct thread *thread,
+			  enum stop stop)
+{
+	switch (stop) {
+	case STOP_NONE:
+	case STOP_GONE:
+		return;
+	case STOP_EXEC:
+		tracee_replaced(tracee, thread);
+		return;
+	case STOP_CLONE:
+		newcomer_from_clone(tracee, thread);
+		break;
+	case STOP_EVENT:
+	case STOP_SIGNAL:
+		/*
+		 * A stop that came too late for whoever asked for it; or a
+		 * signal that would not even have woken the thread, were it not
+		 * traced: the kernel shows a tracer the ignored ones too.
+		 */
+		if (!thread_get_regs(thread, NULL))
+			(void)thread_mend(thread, NULL);
+		break;
+	case STOP_SYSCALL:
+		break;
+	}
+	thread_let_go(thread);
+}
+
+/*
+ * A child of clone(2) need not be a thread: one with an exit signal other than
+ * SIGCHLD is a process of its own, traced without our asking.
+ */
+static void newcomer_answer(struct tracee *tracee, struct thread *thread,
+			    enum stop stop)
+{
+	if (thread->state == THREAD_HELD &&
+	    !thread_is_ours(tracee, thread->tid)) {
+		thread_detach(thread);
+		return;
+	}
+	thread_answer(tracee, thread, stop);
+}
+
+void serve_all(struct tracee *tracee)
+{
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
+		struct thread *thread = &tracee->threads[i];
+
+		if (thread->state == THREAD_RUNNING && !thread->awaited)
+			thread_answer(tracee, thread, thread_poll(thread));
+	}
+	for (size_t i = 0; i < tracee->nr_newcomers; i++) {
+		/* A copy: a newcomer's own clone may move the array. */
+		struct thread thread = tracee->newcomers[i];
+
+		if (thread.state != THREAD_RUNNING || thread.awaited)
+			continue;
+		newcomer_answer(tracee, &thread, thread_poll(&thread));
+		tracee->newcomers[i] = thread;
+	}
+}
+
+void tracee_serve(struct tracee *tracee, unsigned int duration_us)
+{
+	struct patience patience = patience_sleeping_us(duration_us);
+
+	do
+		serve_all(tracee);
+	while (patience_pause(&patience));
+	patience_end(&patience);
+}
