@@ -1,5 +1,5 @@
 /*
- * System calls and function calls in the target. See remote.h.
+ * Borrowing a thread, and system calls by it. See remote.h.
  *
  * The order of steps, so that our death between any two of them does no harm:
  *
@@ -18,212 +18,24 @@
  * between (3-4, 5-6) a signal's handler may run on top of the frame; it returns
  * into the stub.
  */
-#include "remote.h"
+#include "remote_internal.h"
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 
-#include "../lib/io.h"
-#include "sigframe.h"
-#include "stub.h"
+#include "choose_thread.h"
+#include "restart.h"
 
 #define RED_ZONE 128
-/* Room below the frame: for a signal handler after our death, for a hook. */
+/* Room below the frame, for a signal handler after our death. */
 #define ROOM_FOR_HANDLER 4096
-#define ROOM_FOR_CALL 16384
 
-#define HOLD_TIMEOUT_MS 5000
-#define STEP_TIMEOUT_MS 2000
 /* A call may wait for the target's memory lock, on a machine that swaps. */
 #define SYSCALL_TIMEOUT_MS 30000
 #define RESTART_TRIES 16
 
-#define USER_CODE_SEGMENT 0x33
-#define USER_CODE_SEGMENT_XEN 0xe033
 #define FLAGS_CLEAN 0x202 /* interrupts on, direction up, no single step */
-
-/* The kernel's own codes between a system call and its restart. */
-#define ERESTARTNOHAND 514
-#define ERESTART_RESTARTBLOCK 516
-
-#define XSTATE_HEADER 512
-#define XFEATURE_PKRU (1ull << 9)
-
-struct remote {
-	struct tracee *tracee;
-	pid_t tid; /* looked up each time: threads move when others are born */
-	bool give_back_running;
-	struct stub stub;
-	/* The thread as it was. */
-	struct user_regs_struct regs;
-	uint64_t signal_mask;
-	bool shadow_stack;
-	size_t xstate_size;
-	uint8_t xstate[XSTATE_SIZE_MAX];
-	/* What was overwritten of its stack: [frame, red zone). */
-	struct sigframe frame;
-	hf_addr scratch;
-	hf_addr stack_floor;
-	struct buffer stack;
-	/* How far we came. */
-	bool stack_written, stub_written, regs_written, mask_written;
-	uint64_t resend; /* signals that somebody sent meanwhile, by bit */
-};
-
-/* --- choosing a thread --------------------------------------------------- */
-
-/*
- * The lowest address that surely belongs to the thread's stack, or 0. Below a
- * stack pointer lies free room only on stacks whose extent is known: the main
- * stack, and one whose mapping ends with the thread's control block (its first
- * word points to itself, in glibc as in musl).
- */
-static hf_addr stack_floor(const struct process *process,
-			   const struct mappings *mappings,
-			   const struct user_regs_struct *regs)
-{
-	const struct mapping *mapping = mappings_find(mappings, regs->rsp - 1);
-	uint64_t self = 0;
-
-	if (!mapping || !(mapping->protection & PROT_WRITE) ||
-	    !(mapping->protection & PROT_READ))
-		return 0;
-	if (!strcmp(mapping->path, "[stack]"))
-		return mapping->range.start;
-	if (regs->fs_base < regs->rsp ||
-	    !range_contains(&mapping->range, regs->fs_base) ||
-	    process_read(process, regs->fs_base, &self, sizeof(self)) ||
-	    self != regs->fs_base)
-		return 0;
-	return mapping->range.start;
-}
-
-static bool thread_is_64_bit(const struct thread *thread)
-{
-	return thread->regs.cs == USER_CODE_SEGMENT ||
-	       thread->regs.cs == USER_CODE_SEGMENT_XEN;
-}
-
-/* Higher is better; 0: cannot be borrowed. */
-static int thread_suitability(const struct process *process,
-			      const struct mappings *mappings,
-			      const struct thread *thread)
-{
-	const hf_addr need = RED_ZONE + REMOTE_SCRATCH_SIZE +
-			     SIGFRAME_SIZE_MAX + ROOM_FOR_HANDLER;
-	hf_addr floor;
-
-	if (thread->state != THREAD_HELD || !thread->regs_known ||
-	    !thread->at_event_stop || !thread_is_64_bit(thread))
-		return 0;
-	floor = stack_floor(process, mappings, &thread->regs);
-	if (!floor || thread->regs.rsp - floor < need)
-		return 0;
-	if (thread->group_stopped)
-		return 1;
-	/* A wait whose rest only the kernel knows would begin anew, if we die. */
-	if ((int64_t)thread->regs.rax == -ERESTART_RESTARTBLOCK)
-		return thread->regs.orig_rax == SYS_restart_syscall ? 2 : 3;
-	return (int64_t)thread->regs.orig_rax >= 0 ? 5 : 4;
-}
-
-static struct thread *thread_choose(struct tracee *tracee,
-				    const struct mappings *mappings)
-{
-	struct thread *best = NULL;
-	int best_value = 0;
-
-	for (size_t i = 0; i < tracee->nr_threads; i++) {
-		int value = thread_suitability(tracee->process, mappings,
-					       &tracee->threads[i]);
-
-		if (value > best_value) {
-			best_value = value;
-			best = &tracee->threads[i];
-		}
-	}
-	return best;
-}
-
-static bool tracee_is_held(const struct tracee *tracee)
-{
-	bool held = false;
-
-	for (size_t i = 0; i < tracee->nr_threads; i++) {
-		if (tracee->threads[i].state == THREAD_RUNNING)
-			return false;
-		held |= tracee->threads[i].state == THREAD_HELD;
-	}
-	return held;
-}
-
-static int no_stack(const struct tracee *tracee, struct hf_diag *diag)
-{
-	hf_refuse(diag, "no-stack",
-		  "no thread of process %d (%s) has a stack that is safe to "
-		  "borrow",
-		  (int)tracee->process->pid, tracee->process->command);
-	hf_detail(diag, "all %zu run on coroutine or signal stacks, or are "
-			"deep down in their own",
-		  tracee->nr_threads);
-	hf_hint(diag, "try again: one idle thread is enough");
-	return -ECANCELED;
-}
-
-/* One after the other would stop each in turn; so look at all in one stop. */
-static int thread_pick_from_all(struct remote *remote,
-				const struct mappings *mappings,
-				struct hf_diag *diag)
-{
-	struct tracee *tracee = remote->tracee;
-	struct thread *thread;
-	int r = tracee_hold_all(tracee, HOLD_TIMEOUT_MS, diag);
-
-	if (r)
-		return r;
-	thread = thread_choose(tracee, mappings);
-	for (size_t i = 0; i < tracee->nr_threads; i++)
-		if (&tracee->threads[i] != thread)
-			tracee_release(tracee, &tracee->threads[i]);
-	if (!thread)
-		return no_stack(tracee, diag);
-	remote->tid = thread->tid;
-	return 0;
-}
-
-static int thread_pick(struct remote *remote, const struct mappings *mappings,
-		       struct hf_diag *diag)
-{
-	struct tracee *tracee = remote->tracee;
-	struct thread *thread;
-	int r;
-
-	remote->give_back_running = !tracee_is_held(tracee);
-	if (!remote->give_back_running) {
-		thread = thread_choose(tracee, mappings);
-		if (!thread)
-			return no_stack(tracee, diag);
-		remote->tid = thread->tid;
-		return 0;
-	}
-	r = tracee_hold_one(tracee, HOLD_TIMEOUT_MS, &thread, diag);
-	if (r)
-		return r;
-	if (thread_suitability(tracee->process, mappings, thread) > 1) {
-		remote->tid = thread->tid;
-		return 0;
-	}
-	tracee_release(tracee, thread);
-	return thread_pick_from_all(remote, mappings, diag);
-}
-
-static struct thread *borrowed(const struct remote *remote)
-{
-	return tracee_find(remote->tracee, remote->tid);
-}
 
 /* --- borrowing ----------------------------------------------------------- */
 
@@ -274,44 +86,13 @@ static int thread_save(struct remote *remote, const struct mappings *mappings,
 	int r;
 
 	remote->regs = thread->regs;
-	remote->stack_floor = stack_floor(remote->tracee->process, mappings,
-					  &remote->regs);
+	remote->stack_floor = thread_stack_floor(remote->tracee->process,
+						 mappings, &remote->regs);
 	remote->xstate_size = sizeof(remote->xstate);
 	r = thread_get_xstate(thread, remote->xstate, &remote->xstate_size,
 			      diag);
 	return r ? r :
 		   thread_get_signal_mask(thread, &remote->signal_mask, diag);
-}
-
-/* Calls whose rest the kernel remembers when they are interrupted. */
-static bool syscall_sets_restart(uint64_t number)
-{
-	return number == SYS_nanosleep || number == SYS_clock_nanosleep ||
-	       number == SYS_poll || number == SYS_futex ||
-	       number == SYS_restart_syscall;
-}
-
-/*
- * A wait that was interrupted before goes on as restart_syscall(2), which means
- * nothing once rt_sigreturn has made the kernel forget it. The frame has to
- * name the original call; its arguments are still there, and its number is in
- * the instruction before it, which all C libraries have there.
- */
-static void frame_name_syscall(const struct process *process,
-			       struct user_regs_struct *regs)
-{
-	uint8_t code[7]; /* mov $NUMBER,%eax; syscall */
-	uint32_t number;
-
-	if ((int64_t)regs->rax != -ERESTART_RESTARTBLOCK ||
-	    regs->orig_rax != SYS_restart_syscall ||
-	    process_read(process, regs->rip - sizeof(code), code,
-			 sizeof(code)))
-		return;
-	memcpy(&number, code + 1, sizeof(number));
-	if (code[0] == 0xb8 && code[5] == 0x0f && code[6] == 0x05 &&
-	    syscall_sets_restart(number))
-		regs->orig_rax = number;
 }
 
 static int stack_write(struct remote *remote, struct hf_diag *diag)
@@ -321,7 +102,7 @@ static int stack_write(struct remote *remote, struct hf_diag *diag)
 	hf_addr top = regs.rsp - RED_ZONE;
 	int r;
 
-	frame_name_syscall(process, &regs);
+	restart_name_syscall(process, &regs);
 	remote->scratch = align_down(top - REMOTE_SCRATCH_SIZE, 64);
 	r = sigframe_build(&regs, remote->xstate, remote->xstate_size,
 			   remote->signal_mask, remote->scratch,
@@ -362,20 +143,18 @@ static int stub_write(struct remote *remote, struct hf_diag *diag)
 		   0;
 }
 
-/* The end of the stack that is free for the called code, 16-byte aligned. */
-static hf_addr free_stack(const struct remote *remote)
+hf_addr remote_free_stack(const struct remote *remote)
 {
 	return align_down(remote->frame.address - RED_ZONE, 16);
 }
 
-/* Registers of a thread that, left alone, restores itself. */
-static struct user_regs_struct parked_regs(const struct remote *remote)
+struct user_regs_struct remote_parked_regs(const struct remote *remote)
 {
 	struct user_regs_struct regs = remote->regs;
 
 	regs.rip = remote->stub.address + STUB_RESTORE;
 	regs.rbx = remote->frame.stack_pointer;
-	regs.rsp = free_stack(remote);
+	regs.rsp = remote_free_stack(remote);
 	regs.eflags = FLAGS_CLEAN;
 	regs.orig_rax = UINT64_MAX;
 	return regs;
@@ -398,7 +177,7 @@ static uint64_t quiet_mask(uint64_t own)
 
 static int thread_park(struct remote *remote, struct hf_diag *diag)
 {
-	struct user_regs_struct regs = parked_regs(remote);
+	struct user_regs_struct regs = remote_parked_regs(remote);
 	int r;
 
 	remote->regs_written = true;
@@ -412,6 +191,8 @@ static int thread_park(struct remote *remote, struct hf_diag *diag)
 
 static int borrow(struct remote *remote, struct hf_diag *diag)
 {
+	const hf_addr room = RED_ZONE + REMOTE_SCRATCH_SIZE +
+			     SIGFRAME_SIZE_MAX + ROOM_FOR_HANDLER;
 	struct mappings mappings = { 0 };
 	const struct process *process = remote->tracee->process;
 	int r = mappings_read(process, &mappings, diag);
@@ -419,7 +200,8 @@ static int borrow(struct remote *remote, struct hf_diag *diag)
 	if (!r)
 		r = stub_locate(process, &mappings, &remote->stub, diag);
 	if (!r)
-		r = thread_pick(remote, &mappings, diag);
+		r = choose_thread(remote->tracee, &mappings, room, &remote->tid,
+				  &remote->give_back_running, diag);
 	if (!r)
 		r = stub_check_started(&remote->stub, remote->tracee,
 				       borrowed(remote), &mappings, diag);
@@ -488,15 +270,8 @@ static int thread_raised(const struct remote *remote, int number,
 			 (unsigned long long)thread->regs.rip);
 }
 
-/*
- * To the next border of a system call. A signal that somebody sent although it
- * is one of those that we leave unblocked is put off until the end.
- *
- * Return: 0; -ECANCELED when the thread's own code raised a signal, which it
- * does not get; -ESRCH; -ETIMEDOUT.
- */
-static int thread_step(struct remote *remote, unsigned int timeout_ms,
-		       enum thread_event *ret_event, struct hf_diag *diag)
+int remote_step(struct remote *remote, unsigned int timeout_ms,
+		enum thread_event *ret_event, struct hf_diag *diag)
 {
 	for (;;) {
 		struct thread *thread = borrowed(remote);
@@ -529,7 +304,7 @@ static int thread_step(struct remote *remote, unsigned int timeout_ms,
 	}
 }
 
-static bool at_own_sigreturn(const struct remote *remote)
+bool remote_at_sigreturn(const struct remote *remote)
 {
 	const struct user_regs_struct *regs = &borrowed(remote)->regs;
 
@@ -544,10 +319,9 @@ static int thread_astray(const struct remote *remote, struct hf_diag *diag)
 			(int)remote->tid, (int)remote->tracee->process->pid);
 }
 
-/* At the entry stop of rt_sigreturn: another call instead of it. */
-static int syscall_exchange(struct remote *remote, long number,
-			    const uint64_t arguments[6], int64_t *ret_value,
-			    struct hf_diag *diag)
+int remote_exchange(struct remote *remote, long number,
+		    const uint64_t arguments[6], int64_t *ret_value,
+		    struct hf_diag *diag)
 {
 	struct user_regs_struct regs = borrowed(remote)->regs;
 	enum thread_event event;
@@ -562,7 +336,7 @@ static int syscall_exchange(struct remote *remote, long number,
 	regs.r9 = arguments[5];
 	r = thread_set_regs(borrowed(remote), &regs, diag);
 	if (!r)
-		r = thread_step(remote, SYSCALL_TIMEOUT_MS, &event, diag);
+		r = remote_step(remote, SYSCALL_TIMEOUT_MS, &event, diag);
 	if (r)
 		return r;
 	if (event != THREAD_EVENT_SYSCALL_EXIT)
@@ -576,21 +350,16 @@ static int syscall_once(struct remote *remote, long number,
 			struct hf_diag *diag)
 {
 	enum thread_event event;
-	int r = thread_step(remote, STEP_TIMEOUT_MS, &event, diag);
+	int r = remote_step(remote, STEP_TIMEOUT_MS, &event, diag);
 
 	if (r)
 		return r;
-	if (event != THREAD_EVENT_SYSCALL_ENTRY || !at_own_sigreturn(remote))
+	if (event != THREAD_EVENT_SYSCALL_ENTRY || !remote_at_sigreturn(remote))
 		return thread_astray(remote, diag);
-	return syscall_exchange(remote, number, arguments, ret_value, diag);
+	return remote_exchange(remote, number, arguments, ret_value, diag);
 }
 
-/* The kernel wants to make the call again; we make it from our side. */
-static bool value_is_restart(int64_t value)
-{
-	return value <= -512 && value >= -516;
-}
-
+/* The kernel would make the call again; we do, from our side. */
 static int restart_cancel(struct remote *remote, struct hf_diag *diag)
 {
 	struct user_regs_struct regs = borrowed(remote)->regs;
@@ -619,155 +388,6 @@ int remote_syscall(struct remote *remote, long number,
 	if (r)
 		return hf_context(diag, r, "system call %s in the target",
 				  name ? name : "?");
-	*ret_value = value;
-	return 0;
-}
-
-/* --- calling a function -------------------------------------------------- */
-
-static int call_check(const struct remote *remote, struct hf_diag *diag)
-{
-	if (remote->shadow_stack)
-		return hf_refuse(diag, "shadow-stack",
-				 "process %d uses shadow stacks: no function "
-				 "can be called in it from outside",
-				 (int)remote->tracee->process->pid);
-	if (free_stack(remote) - remote->stack_floor < ROOM_FOR_CALL)
-		return hf_refuse(diag, "no-stack",
-				 "thread %d has too little stack left to call "
-				 "a function: %llu bytes",
-				 (int)remote->tid,
-				 (unsigned long long)(free_stack(remote) -
-						      remote->stack_floor));
-	return 0;
-}
-
-/*
- * As the ABI wants it at a function's entry, wherever the thread was: nothing
- * on the x87 stack, default rounding and masks. Protection keys stay.
- */
-static int call_set_xstate(struct remote *remote, struct hf_diag *diag)
-{
-	static const uint16_t control = 0x37f;
-	static const uint32_t mxcsr = 0x1f80;
-	uint8_t area[XSTATE_SIZE_MAX];
-	uint64_t present;
-
-	memcpy(area, remote->xstate, remote->xstate_size);
-	memset(area, 0, XSTATE_HEADER - 48); /* XCR0 stands in the last 48 */
-	memcpy(area, &control, sizeof(control));
-	memcpy(area + 24, &mxcsr, sizeof(mxcsr));
-	memcpy(&present, area + XSTATE_HEADER, sizeof(present));
-	present &= XFEATURE_PKRU;
-	memcpy(area + XSTATE_HEADER, &present, sizeof(present));
-	return thread_set_xstate(borrowed(remote), area, remote->xstate_size,
-				 diag);
-}
-
-static int call_set_regs(struct remote *remote, hf_addr function,
-			 const uint64_t arguments[6], struct hf_diag *diag)
-{
-	struct user_regs_struct regs = parked_regs(remote);
-
-	regs.rip = remote->stub.address + STUB_CALL;
-	regs.rbp = function;
-	regs.rax = 0; /* no vector registers, should it be variadic */
-	regs.rdi = arguments[0];
-	regs.rsi = arguments[1];
-	regs.rdx = arguments[2];
-	regs.rcx = arguments[3];
-	regs.r8 = arguments[4];
-	regs.r9 = arguments[5];
-	return thread_set_regs(borrowed(remote), &regs, diag);
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-/*
- * A function's wait takes the place of the thread's own one in the kernel's
- * memory; that can then only begin anew, unless a handler runs.
- */
-static void call_note_syscall(struct remote *remote)
-{
-	if (syscall_sets_restart(borrowed(remote)->regs.orig_rax) &&
-	    (int64_t)remote->regs.rax == -ERESTART_RESTARTBLOCK)
-		remote->regs.rax = (uint64_t)-ERESTARTNOHAND;
-}
-
-/* Until the function is back in the stub; its own system calls pass. */
-static int call_run(struct remote *remote, unsigned int timeout_ms,
-		    uint64_t *ret_value, struct hf_diag *diag)
-{
-	uint64_t deadline = now_ms() + timeout_ms;
-
-	for (;;) {
-		uint64_t now = now_ms();
-		enum thread_event event;
-		int r = thread_step(remote,
-				    now < deadline ?
-					    (unsigned int)(deadline - now) :
-					    0,
-				    &event, diag);
-
-		if (r)
-			return r;
-		if (event == THREAD_EVENT_SYSCALL_ENTRY &&
-		    at_own_sigreturn(remote)) {
-			*ret_value = borrowed(remote)->regs.rdi;
-			return 0;
-		}
-		call_note_syscall(remote);
-	}
-}
-
-/* Wherever the function is, the thread stands in the stub again. */
-static int call_abandon(struct remote *remote)
-{
-	struct user_regs_struct regs = parked_regs(remote);
-	struct thread *thread = borrowed(remote);
-	int r = 0;
-
-	if (thread->state != THREAD_HELD)
-		return -ESRCH;
-	if (!thread->at_event_stop)
-		r = thread_settle(remote->tracee, thread, STEP_TIMEOUT_MS,
-				  NULL);
-	return r ? r : thread_set_regs(borrowed(remote), &regs, NULL);
-}
-
-int remote_call(struct remote *remote, hf_addr function,
-		const uint64_t arguments[6], unsigned int timeout_ms,
-		uint64_t *ret_value, struct hf_diag *diag)
-{
-	static const uint64_t none[6];
-	uint64_t value = 0;
-	int64_t ignored;
-	int r = call_check(remote, diag);
-
-	if (r)
-		return r;
-	r = call_set_xstate(remote, diag);
-	if (!r)
-		r = call_set_regs(remote, function, arguments, diag);
-	if (!r)
-		r = call_run(remote, timeout_ms, &value, diag);
-	if (r)
-		(void)call_abandon(remote);
-	else
-		/* Something harmless instead of the rt_sigreturn. */
-		r = syscall_exchange(remote, SYS_getpid, none, &ignored, diag);
-	if (borrowed(remote)->state == THREAD_HELD)
-		(void)thread_set_xstate(borrowed(remote), remote->xstate,
-					remote->xstate_size, NULL);
-	if (r)
-		return hf_context(diag, r, "function %#llx in the target",
-				  (unsigned long long)function);
 	*ret_value = value;
 	return 0;
 }

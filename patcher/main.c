@@ -13,7 +13,6 @@
 
 #include "../lib/build_id.h"
 #include "build.h"
-#include "command.h"
 
 static const char usage_text[] =
 	"usage: hotfix-build --target BIN -o OUT.hotfix.so [options] fix.c...\n"
@@ -299,7 +298,9 @@ static void print_success(const struct build *build)
 	printf("  imports: %zu of %s, %zu of its libraries; %ld bytes\n", own,
 	       manifest->target.name, manifest->nr_imports - own,
 	       (long)status.st_size);
-	printf("  compiled by %s\n", manifest->compiler ?: "?");
+	if (manifest->flags)
+		printf("  compiled by %s\n    with %s\n",
+		       manifest->compiler ?: "?", manifest->flags);
 	printf("next:\n  hotfix check %s -p PID\n  hotfix apply %s --all\n",
 	       output, output);
 }
@@ -396,7 +397,6 @@ int main(int argc, char **argv)
 	int r = parse_options(argc, argv, &options);
 
 	if (!r) {
-		command_stop_on_signals();
 		r = build_run(&options, &build, &diag);
 		report(build, r, &diag);
 		r = (int)diag_exit_status(r);

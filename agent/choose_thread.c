@@ -1,0 +1,177 @@
+/*
+ * Which thread of the target is borrowed. See choose_thread.h.
+ *
+ * Where things run, one thread is stopped and, as a rule, taken. Only when it
+ * will not do all are stopped, once, and the best is kept: to try one after the
+ * other would stop each in turn.
+ */
+#include "choose_thread.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "restart.h"
+
+#define HOLD_TIMEOUT_MS 5000
+
+#define USER_CODE_SEGMENT 0x33
+#define USER_CODE_SEGMENT_XEN 0xe033
+
+/*
+ * A stack whose mapping ends with the thread's control block is known by the
+ * block's first word, which points to itself, in glibc as in musl.
+ */
+hf_addr thread_stack_floor(const struct process *process,
+			   const struct mappings *mappings,
+			   const struct user_regs_struct *regs)
+{
+	const struct mapping *mapping = mappings_find(mappings, regs->rsp - 1);
+	uint64_t self = 0;
+
+	if (!mapping || !(mapping->protection & PROT_WRITE) ||
+	    !(mapping->protection & PROT_READ))
+		return 0;
+	if (!strcmp(mapping->path, "[stack]"))
+		return mapping->range.start;
+	if (regs->fs_base < regs->rsp ||
+	    !range_contains(&mapping->range, regs->fs_base) ||
+	    process_read(process, regs->fs_base, &self, sizeof(self)) ||
+	    self != regs->fs_base)
+		return 0;
+	return mapping->range.start;
+}
+
+static bool thread_is_64_bit(const struct thread *thread)
+{
+	return thread->regs.cs == USER_CODE_SEGMENT ||
+	       thread->regs.cs == USER_CODE_SEGMENT_XEN;
+}
+
+/* Higher is better; 0: cannot be borrowed. */
+static int thread_suitability(const struct process *process,
+			      const struct mappings *mappings,
+			      hf_addr room, const struct thread *thread)
+{
+	hf_addr floor;
+
+	if (thread->state != THREAD_HELD || !thread->regs_known ||
+	    !thread->at_event_stop || !thread_is_64_bit(thread))
+		return 0;
+	floor = thread_stack_floor(process, mappings, &thread->regs);
+	if (!floor || thread->regs.rsp - floor < room)
+		return 0;
+	if (thread->group_stopped)
+		return 1;
+	/* A wait whose rest only the kernel knows would begin anew, if we die. */
+	if ((int64_t)thread->regs.rax == -ERESTART_RESTARTBLOCK)
+		return thread->regs.orig_rax == SYS_restart_syscall ? 2 : 3;
+	return (int64_t)thread->regs.orig_rax >= 0 ? 5 : 4;
+}
+
+static struct thread *best_thread(struct tracee *tracee,
+				  const struct mappings *mappings, hf_addr room)
+{
+	struct thread *best = NULL;
+	int best_value = 0;
+
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
+		struct thread *thread = &tracee->threads[i];
+		int value = thread_suitability(tracee->process, mappings, room,
+					       thread);
+
+		if (value > best_value) {
+			best_value = value;
+			best = thread;
+		}
+	}
+	return best;
+}
+
+static bool tracee_is_held(const struct tracee *tracee)
+{
+	bool held = false;
+
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
+		if (tracee->threads[i].state == THREAD_RUNNING)
+			return false;
+		held |= tracee->threads[i].state == THREAD_HELD;
+	}
+	return held;
+}
+
+static int no_stack(const struct tracee *tracee, struct hf_diag *diag)
+{
+	hf_refuse(diag, "no-stack",
+		  "no thread of process %d (%s) has a stack that is safe to "
+		  "borrow",
+		  (int)tracee->process->pid, tracee->process->command);
+	hf_detail(diag, "all %zu run on coroutine or signal stacks, or are "
+			"deep down in their own",
+		  tracee->nr_threads);
+	hf_hint(diag, "try again: one idle thread is enough");
+	return -ECANCELED;
+}
+
+static int choose_from_held(struct tracee *tracee,
+			    const struct mappings *mappings, hf_addr room,
+			    pid_t *ret_tid, struct hf_diag *diag)
+{
+	const struct thread *thread = best_thread(tracee, mappings, room);
+
+	if (!thread)
+		return no_stack(tracee, diag);
+	*ret_tid = thread->tid;
+	return 0;
+}
+
+static int choose_from_all(struct tracee *tracee,
+			   const struct mappings *mappings, hf_addr room,
+			   pid_t *ret_tid, struct hf_diag *diag)
+{
+	struct thread *thread;
+	int r = tracee_hold_all(tracee, HOLD_TIMEOUT_MS, diag);
+
+	if (r)
+		return r;
+	thread = best_thread(tracee, mappings, room);
+	for (size_t i = 0; i < tracee->nr_threads; i++)
+		if (&tracee->threads[i] != thread)
+			tracee_release(tracee, &tracee->threads[i]);
+	if (!thread)
+		return no_stack(tracee, diag);
+	*ret_tid = thread->tid;
+	return 0;
+}
+
+static int choose_and_stop(struct tracee *tracee,
+			   const struct mappings *mappings, hf_addr room,
+			   pid_t *ret_tid, struct hf_diag *diag)
+{
+	struct thread *thread;
+	int r = tracee_hold_one(tracee, HOLD_TIMEOUT_MS, &thread, diag);
+
+	if (r)
+		return r;
+	/* One that job control has stopped is the last resort. */
+	if (thread_suitability(tracee->process, mappings, room, thread) > 1) {
+		*ret_tid = thread->tid;
+		return 0;
+	}
+	tracee_release(tracee, thread);
+	return choose_from_all(tracee, mappings, room, ret_tid, diag);
+}
+
+int choose_thread(struct tracee *tracee, const struct mappings *mappings,
+		  hf_addr room, pid_t *ret_tid, bool *ret_stopped,
+		  struct hf_diag *diag)
+{
+	bool stop = !tracee_is_held(tracee);
+	int r = stop ? choose_and_stop(tracee, mappings, room, ret_tid, diag) :
+		       choose_from_held(tracee, mappings, room, ret_tid, diag);
+
+	if (!r)
+		*ret_stopped = stop;
+	return r;
+}
