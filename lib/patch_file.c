@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "digest.h"
@@ -785,12 +786,28 @@ int patch_file_parse(struct buffer *bytes, const char *path,
 	return 0;
 }
 
+/* A device or a pipe might never end, or never begin. */
+static int regular_check(const char *path, struct hf_diag *diag)
+{
+	struct stat status;
+
+	if (stat(path, &status))
+		return hf_fail(diag, -errno, "cannot open %s", path);
+	if (!S_ISREG(status.st_mode))
+		return hf_error(diag, -EBADMSG, "patch-malformed",
+				"%s is no patch: it is no regular file", path);
+	return 0;
+}
+
 int patch_file_open(const char *path, struct patch_file **ret_patch,
 		    struct hf_diag *diag)
 {
 	owned(buffer_release) struct buffer bytes = { 0 };
 	int r;
 
+	r = regular_check(path, diag);
+	if (r < 0)
+		return r;
 	r = file_read(AT_FDCWD, path, PATCH_FILE_SIZE_MAX, &bytes, diag);
 	if (r < 0)
 		return r;

@@ -35,7 +35,7 @@ test_no_file()
 	one_patch
 	rejected "$TMP/absent.hotfix.so" 'absent.*(no such file|not exist)'
 	rejected "$TMP" 'directory|not a regular|no patch'
-	rejected /dev/zero 'regular|more than'
+	rejected /dev/zero 'no regular file'
 	: >"$TMP/empty"
 	rejected "$TMP/empty" 'empty|truncated|not|too short'
 	mkfifo "$TMP/fifo"
