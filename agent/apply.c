@@ -100,19 +100,13 @@ static int apply_change(struct apply *apply, const struct control *own,
 			  diag);
 }
 
-/* Nobody has been in the image, unless a hook ran in it. */
 static void apply_unstage(struct apply *apply, const struct control *own)
 {
-	bool hooked = own->block.hooks[HOOK_PRE_APPLY] != 0;
 	char reason[256];
-	int r;
 
-	if (hooked)
-		r = retire_image(&apply->target, own, false, reason,
-				 sizeof(reason), NULL);
-	else
-		r = staging_unmap(apply->target.process, own->mapped, NULL);
-	if (r && process_alive(apply->target.process))
+	if (retire_image(&apply->target, own, false, reason, sizeof(reason),
+			 NULL) &&
+	    process_alive(apply->target.process))
 		report_note(apply->report,
 			    "the image at 0x%" PRIx64 " could not be unmapped: "
 			    "run hotfix recover -p %d",

@@ -156,10 +156,9 @@ int control_encode(const struct patch_file *patch, hf_addr base,
 
 /* Mappings that belong together: one image, or what is left of one. */
 struct extent {
-	struct range range;
-	struct range first; /* the mapping that it begins with */
+	struct range range; /* surely its own */
+	hf_addr limit;	    /* its block may say that it reaches this far */
 	char name[64]; /* of the patch, from the mapping's name; "" unknown */
-	bool unnamed;  /* only the control block can tell */
 	bool anonymous;
 };
 
@@ -222,40 +221,48 @@ static bool mapping_continues(const struct mapping *mapping,
 	       !strcmp(next->path, mapping->path);
 }
 
-/**
- * extent_at() - the image that begins with mapping @first
- *
- * Return: how many mappings it has; 0 when none begins there.
+/*
+ * Whether it may be, if the block says so. Anonymous memory without a name is
+ * anybody's, or a part of the image that is about to get its name.
  */
-static size_t extent_at(const struct process *process,
-			const struct mappings *mappings, size_t first,
-			struct extent *extent)
+static bool mapping_may_continue(const struct mapping *first,
+				 const struct mapping *mapping,
+				 const struct mapping *next)
 {
-	const struct mapping *mapping = &mappings->entries[first];
-	const char *name;
-	size_t length = 0, nr = 1;
+	return next->range.start == mapping->range.end && !next->inode &&
+	       !next->shared &&
+	       (!next->path[0] || !strcmp(next->path, first->path));
+}
 
-	*extent = (struct extent){ .range = mapping->range,
-				   .first = mapping->range,
-				   .anonymous = !mapping->inode };
-	name = mapping_patch_name(mapping, &length);
-	if (name) {
+/**
+ * extent_at() - the image that begins with mapping @begin
+ *
+ * Return: whether one begins there.
+ */
+static bool extent_at(const struct process *process,
+		      const struct mappings *mappings,
+		      const struct mapping *begin, struct extent *extent)
+{
+	const struct mapping *end = mappings->entries + mappings->nr;
+	const struct mapping *last = begin;
+	size_t length = 0;
+	const char *name = mapping_patch_name(begin, &length);
+
+	*extent = (struct extent){ .anonymous = !begin->inode };
+	if (name)
 		extent_set_name(extent, name, length);
-	} else {
-		if (!mapping_is_anonymous(mapping) ||
-		    mapping->protection != PROT_READ ||
-		    !begins_with_magic(process, mapping->range.start))
-			return 0;
-		extent->unnamed = true;
-	}
-	for (; first + nr < mappings->nr; nr++, mapping++) {
-		if (!mapping_continues(mapping, mapping + 1))
-			break;
-		/* Without names a neighbour may be anybody's; the block's own
-		 * size decides later. */
-		extent->range.end = mapping[1].range.end;
-	}
-	return nr;
+	else if (!mapping_is_anonymous(begin) ||
+		 begin->protection != PROT_READ ||
+		 !begins_with_magic(process, begin->range.start))
+		return false;
+	while (name && last + 1 < end && mapping_continues(last, last + 1))
+		last++;
+	extent->range = (struct range){ begin->range.start, last->range.end };
+	while (extent->anonymous && last + 1 < end &&
+	       mapping_may_continue(begin, last, last + 1))
+		last++;
+	extent->limit = last->range.end;
+	return true;
 }
 
 static bool table_fits(const struct control_block *block, uint64_t offset,
@@ -268,7 +275,7 @@ static bool table_fits(const struct control_block *block, uint64_t offset,
 static bool size_is_sane(const struct control_block *block,
 			 const struct extent *extent)
 {
-	uint64_t mapped = extent->range.end - extent->range.start;
+	uint64_t mapped = extent->limit - extent->range.start;
 
 	if (block->control_size % HF_PAGE_SIZE ||
 	    block->total_size % HF_PAGE_SIZE ||
@@ -276,9 +283,9 @@ static bool size_is_sane(const struct control_block *block,
 	    block->control_size > CONTROL_SIZE_MAX ||
 	    block->control_size > block->total_size)
 		return false;
-	/* Behind an unnamed image may be other anonymous memory. */
-	return extent->unnamed ? block->total_size <= mapped :
-				 block->total_size == mapped;
+	/* Behind it may be other anonymous memory. */
+	return extent->anonymous ? block->total_size <= mapped :
+				   block->total_size == mapped;
 }
 
 static bool block_is_sane(const struct control_block *block,
@@ -374,16 +381,15 @@ static void control_release(struct control *control)
 }
 
 /*
- * Anonymous memory is named before it is filled. If its agent died in between,
- * there is a name and not one byte of a block: nothing can lead there.
+ * Anonymous memory that has our name and not one byte of a block: whoever mapped
+ * it has died before it was written, and nothing can lead there.
  */
 static bool block_was_never_written(const struct extent *extent,
 				    const struct control_block *block)
 {
 	static const struct control_block zeros;
 
-	return extent->anonymous && !extent->unnamed &&
-	       !memcmp(block, &zeros, sizeof(zeros));
+	return extent->anonymous && !memcmp(block, &zeros, sizeof(zeros));
 }
 
 static void control_set_empty(const struct extent *extent,
@@ -434,7 +440,7 @@ static void control_set_damaged(const struct extent *extent,
 	control_release(control);
 	control->damaged = true;
 	/* Unnamed neighbours of a block that lies are not ours to take. */
-	control->mapped = extent->unnamed ? extent->first : extent->range;
+	control->mapped = extent->range;
 	control->block.base = control->mapped.start;
 	control->block.total_size = control->mapped.end - control->mapped.start;
 	memcpy(control->block.name, extent->name, sizeof(extent->name));
@@ -473,10 +479,10 @@ static int controls_scan(const struct process *process,
 	while (i < mappings->nr) {
 		struct control control = { 0 };
 		struct extent extent;
-		size_t nr = extent_at(process, mappings, i, &extent);
 		int r;
 
-		if (!nr) {
+		if (!extent_at(process, mappings, &mappings->entries[i],
+			       &extent)) {
 			i++;
 			continue;
 		}
@@ -489,7 +495,7 @@ static int controls_scan(const struct process *process,
 			control_release(&control);
 			return r;
 		}
-		/* What follows an unnamed image is looked at by itself. */
+		/* What follows an anonymous image is looked at by itself. */
 		while (i < mappings->nr && mappings->entries[i].range.start <
 						   control.mapped.end)
 			i++;

@@ -197,6 +197,22 @@ static int run_mmap(const struct mapper *mapper, const struct run *run,
 	return 0;
 }
 
+/* Where the kernel has names for anonymous memory. Not having one does no
+ * harm; a target that does not answer is noticed by the next call. */
+static void run_name(struct mapper *mapper, const struct run *run)
+{
+	const uint64_t arguments[6] = {
+		PR_SET_VMA,
+		PR_SET_VMA_ANON_NAME,
+		mapper->image->base + run->start,
+		run->end - run->start,
+		remote_scratch(mapper->remote),
+	};
+	int64_t value;
+
+	remote_syscall(mapper->remote, SYS_prctl, arguments, &value, NULL);
+}
+
 /* Takes the place of the whole image. */
 static int image_reserve(struct mapper *mapper, struct hf_diag *diag)
 {
@@ -219,30 +235,22 @@ static int image_reserve(struct mapper *mapper, struct hf_diag *diag)
 	return 0;
 }
 
-/* Where the kernel has names for anonymous memory. Not having one does no
- * harm; a target that does not answer is noticed by the next call. */
-static void run_name(struct mapper *mapper, const struct run *run)
-{
-	const uint64_t arguments[6] = {
-		PR_SET_VMA,
-		PR_SET_VMA_ANON_NAME,
-		mapper->image->base + run->start,
-		run->end - run->start,
-		remote_scratch(mapper->remote),
-	};
-	int64_t value;
-
-	remote_syscall(mapper->remote, SYS_prctl, arguments, &value, NULL);
-}
-
+/*
+ * The block's page comes last: should we be killed in between, which can only
+ * be between two pages, there is a whole block or none.
+ */
 static int run_fill(const struct mapper *mapper, const struct run *run,
 		    struct hf_diag *diag)
 {
+	const struct image *image = mapper->image;
+	uint64_t behind = run->start + HF_PAGE_SIZE;
 	int r;
 
-	r = process_write(mapper->process, mapper->image->base + run->start,
-			  mapper->image->bytes + run->start,
-			  run->end - run->start);
+	r = process_write(mapper->process, image->base + behind,
+			  image->bytes + behind, run->end - behind);
+	if (!r)
+		r = process_write(mapper->process, image->base + run->start,
+				  image->bytes + run->start, HF_PAGE_SIZE);
 	if (r)
 		return hf_fail(diag, r, "cannot write the image into process %d",
 			       mapper->process->pid);
@@ -252,6 +260,7 @@ static int run_fill(const struct mapper *mapper, const struct run *run,
 static int run_place(struct mapper *mapper, const struct run *run,
 		     struct hf_diag *diag)
 {
+	const struct run all = { 0, mapper->image->total_size, PROT_READ };
 	hf_addr address;
 	int r = 0;
 
@@ -259,9 +268,13 @@ static int run_place(struct mapper *mapper, const struct run *run,
 		r = run_mmap(mapper, run, MAP_FIXED, &address, diag);
 	if (r || mapper->remote_fd >= 0)
 		return r;
-	/* The name first: whatever happens then, it is known as ours. */
-	run_name(mapper, run);
-	return run_fill(mapper, run, diag);
+	/* A write is sooner done than a call: by its block it is known first. */
+	r = run_fill(mapper, run, diag);
+	if (!r && run->start == 0)
+		run_name(mapper, &all);
+	else if (!r && run->protection != PROT_READ)
+		run_name(mapper, run);
+	return r;
 }
 
 /* Takes back what was mapped. Says so when that fails. */

@@ -28,11 +28,14 @@
  *     yet corrected, sees that EINTR. A relative sleep of the borrowed thread
  *     may begin anew.
  *   - A hook that runs goes on, with signals blocked and nobody to end it; one
- *     that was due later is never called.
+ *     that was due later is never called. Nor is it noted when a patch was
+ *     applied, and how long that took, if the agent died right after it.
+ *   - A SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP or SIGSYS that somebody sent
+ *     to the borrowed thread meanwhile, and that was to be sent again, is lost.
  *   - A filter of seccomp is back in force, see remote.h.
  *   - Anonymous memory (where the target may have no memfd) that was mapped
- *     and not yet named, or on kernels without such names not yet written,
- *     stays: untouched pages of address space that nothing tells from others.
+ *     and not yet written stays: untouched pages of address space that nothing
+ *     tells from others.
  *   - A store across a page border is two stores to the kernel, and a SIGKILL
  *     can fall between them. No function that is aligned to 16 bytes has one.
  *   - A child that the target forked meanwhile carries a copy of it all; it
@@ -49,7 +52,6 @@
 #include "operation_report.h"
 #include "retire.h"
 #include "sites.h"
-#include "staging.h"
 
 #define SEIZE_TIMEOUT_MS 5000
 #define HOLD_TIMEOUT_MS 100
@@ -285,8 +287,7 @@ static bool recover_decide(struct recover *recover, bool *after)
 
 /*
  * Nothing but the word in the block has changed: it is put back, and what the
- * block records stays. There may be a function that is busy for hours, which
- * is why the revert was still waiting when it was killed.
+ * block records stays. No function has to be free for that.
  */
 static int untouched_reverts_undo(struct recover *recover, const bool *after,
 				  struct hf_diag *diag)
@@ -335,38 +336,16 @@ static int recover_switch(struct recover *recover, struct hf_diag *diag)
 	return r;
 }
 
-/* Nobody was ever in a staged image, unless a hook ran in it. */
-static int image_remove(struct recover *recover, struct control *control,
-			char *ret_reason, size_t reason_size,
-			struct hf_diag *diag)
-{
-	struct target *target = &recover->target;
-	int r;
-
-	ret_reason[0] = '\0';
-	if (!in_state(control, CONTROL_STAGED))
-		return retire_image(target, control, false, ret_reason,
-				    reason_size, diag);
-	if (!control->block.hooks[HOOK_PRE_APPLY])
-		return staging_unmap(target->process, control->mapped, diag);
-	r = retire_image(target, control, false, ret_reason, reason_size, diag);
-	/* It stays for a while, out of use, and keeps nobody from working. */
-	if (r > 0)
-		control_set_state(target->process, control, CONTROL_RETIRED,
-				  NULL);
-	return r;
-}
-
 /* What nothing leads to any more goes, if nothing points to it. */
-static int recover_image(struct recover *recover, struct control *control,
-			 struct hf_diag *diag)
+static void recover_image(struct recover *recover,
+			  const struct control *control)
 {
-	bool staged = in_state(control, CONTROL_STAGED);
 	struct hf_diag why = { 0 };
 	char reason[256];
 	int r;
 
-	r = image_remove(recover, control, reason, sizeof(reason), &why);
+	r = retire_image(&recover->target, control, false, reason,
+			 sizeof(reason), &why);
 	recover->acted = true;
 	if (r == 0)
 		report_note(recover->report,
@@ -378,12 +357,6 @@ static int recover_image(struct recover *recover, struct control *control,
 			    " stays mapped: %s",
 			    control->block.name, control->mapped.start,
 			    r > 0 ? reason : why.message);
-	if (r >= 0 || !staged)
-		return 0;
-	/* A staged one keeps the process interrupted: that is no success. */
-	if (diag)
-		*diag = why;
-	return r;
 }
 
 static int damaged_report(const struct control *control, struct hf_diag *diag)
@@ -398,20 +371,17 @@ static int damaged_report(const struct control *control, struct hf_diag *diag)
 
 static int recover_images(struct recover *recover, struct hf_diag *diag)
 {
-	struct controls *controls = &recover->target.controls;
+	const struct controls *controls = &recover->target.controls;
 	int r = 0;
 
 	for (size_t i = 0; i < controls->nr; i++) {
-		struct control *control = &controls->entries[i];
-		int failed = 0;
+		const struct control *control = &controls->entries[i];
 
 		if (control->damaged)
-			failed = damaged_report(control, diag);
+			r = damaged_report(control, diag);
 		else if (in_state(control, CONTROL_STAGED) ||
 			 in_state(control, CONTROL_RETIRED))
-			failed = recover_image(recover, control, diag);
-		if (failed)
-			r = failed;
+			recover_image(recover, control);
 	}
 	return r;
 }

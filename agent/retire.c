@@ -108,6 +108,13 @@ static int memory_look(const struct target *target, struct range image,
 	return 1;
 }
 
+/* A hook is the only code that runs before a site leads there. */
+static bool never_entered(const struct control *control)
+{
+	return control->block.state == CONTROL_STAGED &&
+	       !control->block.hooks[HOOK_PRE_APPLY];
+}
+
 int retire_image(struct target *target, const struct control *control,
 		 bool threads_free, char *ret_reason, size_t reason_size,
 		 struct hf_diag *diag)
@@ -117,6 +124,8 @@ int retire_image(struct target *target, const struct control *control,
 	int r = 0;
 
 	ret_reason[0] = '\0';
+	if (never_entered(control))
+		return staging_unmap(target->process, image, diag);
 	if (keeper) {
 		snprintf(ret_reason, reason_size,
 			 "it calls %s(), which may have kept an address in it",

@@ -5,7 +5,8 @@
  * by any register or word of its stack, no word of writable memory points into
  * it, and the patch calls nothing that hands addresses to the kernel or hides
  * them (sigaction, atexit). Otherwise it stays, harmless and RETIRED, the
- * reason is told, and `hotfix recover` tries again.
+ * reason is told, and `hotfix recover` tries again. Into an image that is STAGED
+ * nothing leads at all, unless its hook has run.
  */
 #pragma once
 

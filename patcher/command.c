@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,6 +10,32 @@
 #include "../lib/cleanup.h"
 
 extern char **environ;
+
+/* The signal that asked us to stop, 0: none. */
+static volatile sig_atomic_t stop_signal;
+
+static void stop_note(int number)
+{
+	stop_signal = number;
+}
+
+void command_stop_on_signals(void)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	/* Without SA_RESTART, so that waiting for the compiler ends. The
+	 * compiler itself starts with the defaults: exec resets handlers. */
+	const struct sigaction action = { .sa_handler = stop_note };
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		sigaction(numbers[i], &action, NULL);
+}
+
+static int stopped(struct hf_diag *diag)
+{
+	return hf_error(diag, -EINTR, "interrupted",
+			"stopped by signal %d; nothing was written",
+			(int)stop_signal);
+}
 
 static int start(const struct strings *arguments, int output, pid_t *ret_pid,
 		 struct hf_diag *diag)
@@ -38,10 +65,15 @@ static int finish(pid_t pid, const struct strings *arguments,
 	owned(free_p) char *line = NULL;
 	int status;
 
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return hf_fail(diag, -errno, "cannot wait for %s",
 				       arguments->items[0]);
+		if (stop_signal)
+			kill(pid, SIGTERM);
+	}
+	if (stop_signal)
+		return stopped(diag);
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
 	line = strings_join(arguments);
@@ -60,7 +92,8 @@ static int finish(pid_t pid, const struct strings *arguments,
 int command_run(const struct strings *arguments, struct hf_diag *diag)
 {
 	pid_t pid;
-	int r = start(arguments, STDERR_FILENO, &pid, diag);
+	int r = stop_signal ? stopped(diag) :
+			      start(arguments, STDERR_FILENO, &pid, diag);
 
 	return r ? r : finish(pid, arguments, diag);
 }

@@ -16,6 +16,13 @@
  */
 int command_run(const struct strings *arguments, struct hf_diag *diag);
 
+/**
+ * command_stop_on_signals() - let SIGINT, SIGTERM and SIGHUP end the work in
+ * good order: the running command is ended, command_run() fails with -EINTR,
+ * and what was begun is cleaned up on the way out.
+ */
+void command_stop_on_signals(void);
+
 /* The first line that a program prints, owned by the caller. */
 int command_first_line(const struct strings *arguments, char **ret_line,
 		       struct hf_diag *diag);

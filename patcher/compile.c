@@ -105,7 +105,7 @@ static int unit_flags(const struct build *build, Dwarf_Die *unit,
 }
 
 /* Without debug information, a compile_commands.json may still tell. */
-static int default_flags(const struct build *build, const char *source,
+static int default_flags(struct build *build, const char *source,
 			 struct flags *ret_flags, struct hf_diag *diag)
 {
 	int r = -ENOENT;
@@ -115,13 +115,18 @@ static int default_flags(const struct build *build, const char *source,
 					source, ret_flags, diag);
 	if (r != -ENOENT)
 		return r;
-	return strings_add(&ret_flags->arguments, "-O2") ?
-		       hf_fail(diag, -ENOMEM, "cannot choose flags") :
-		       0;
+	if (strings_add(&ret_flags->arguments, "-O2") ||
+	    strings_addf(&build->warnings,
+			 "%s does not tell what compiler flags it was built "
+			 "with; -O2 is used: give its own behind --, or by "
+			 "--compile-commands",
+			 source[0] ? source : build->target->name))
+		return hf_fail(diag, -ENOMEM, "cannot choose flags");
+	return 0;
 }
 
 /* The flags that the code at @function was compiled with; NULL: any. */
-static int flags_for(const struct build *build, const struct symbol *function,
+static int flags_for(struct build *build, const struct symbol *function,
 		     struct flags *ret_flags, struct hf_diag *diag)
 {
 	const char *source =
@@ -278,6 +283,18 @@ static int add_our_flags(const struct build *build, struct strings *command)
 	return r ?: strings_addf(command, "-I%s", include);
 }
 
+static int add_quote_directory(struct strings *command, const char *directory)
+{
+	static const char option[] = "-iquote";
+	size_t size = sizeof(option) - 1;
+
+	for (size_t i = 0; i < command->nr; i++)
+		if (!strncmp(command->items[i], option, size) &&
+		    !strcmp(command->items[i] + size, directory))
+			return 0;
+	return strings_addf(command, "%s%s", option, directory);
+}
+
 /* Headers of the target's own tree, if it is on this machine. */
 static int add_quote_directories(const struct build *build,
 				 const struct flags *flags,
@@ -292,9 +309,9 @@ static int add_quote_directories(const struct build *build,
 	int r = 0;
 
 	if (*directory == '/' && !access(directory, X_OK))
-		r = strings_addf(command, "-iquote%s", directory);
-	if (!r && *top && strcmp(top, directory) && !access(top, X_OK))
-		r = strings_addf(command, "-iquote%s", top);
+		r = add_quote_directory(command, directory);
+	if (!r && *top && !access(top, X_OK))
+		r = add_quote_directory(command, top);
 	return r;
 }
 
@@ -309,7 +326,7 @@ static int add_header_directories(const struct flags *flags,
 	int r = 0;
 
 	for (size_t i = 0; i < headers->nr && !r; i++)
-		r = strings_addf(command, "-iquote%s", headers->items[i]) ?:
+		r = add_quote_directory(command, headers->items[i]) ?:
 			    strings_addf(command, "-idirafter%s",
 					 headers->items[i]);
 	return r;

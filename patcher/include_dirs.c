@@ -10,7 +10,7 @@
 #include "../lib/types.h"
 
 /* The compiler finds these by itself. */
-static bool is_of_system(const char *path)
+bool include_is_of_system(const char *path)
 {
 	static const char *const prefixes[] = { "/usr/include", "/usr/lib",
 						"/usr/local/include" };
@@ -40,7 +40,7 @@ static bool holds(const char *path, const char *directory)
 
 static int add_directory(const char *path, struct strings *list)
 {
-	if (is_of_system(path) || is_listed(list, path))
+	if (include_is_of_system(path) || is_listed(list, path))
 		return 0;
 	return strings_add(list, path);
 }
@@ -80,7 +80,7 @@ static int add_all(const char *const *paths, size_t nr, const char *directory,
 		owned(free_p) char *path =
 			paths[i] ? real_path(directory, paths[i]) : NULL;
 
-		if (!path || is_of_system(path))
+		if (!path || include_is_of_system(path))
 			continue;
 		r = above ? add_ancestors(path, directory, list) :
 			    add_directory(path, list);

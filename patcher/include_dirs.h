@@ -10,7 +10,12 @@
 
 #include <elfutils/libdw.h>
 
+#include <stdbool.h>
+
 #include "array.h"
+
+/* Whether @path is one of the directories that the compiler knows by itself. */
+bool include_is_of_system(const char *path);
 
 /**
  * include_dirs_of_unit() - directories of the unit's own headers, absolute

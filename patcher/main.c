@@ -13,6 +13,7 @@
 
 #include "../lib/build_id.h"
 #include "build.h"
+#include "command.h"
 
 static const char usage_text[] =
 	"usage: hotfix-build --target BIN -o OUT.hotfix.so [options] fix.c...\n"
@@ -298,9 +299,7 @@ static void print_success(const struct build *build)
 	printf("  imports: %zu of %s, %zu of its libraries; %ld bytes\n", own,
 	       manifest->target.name, manifest->nr_imports - own,
 	       (long)status.st_size);
-	if (manifest->flags)
-		printf("  compiled by %s\n    with %s\n",
-		       manifest->compiler ?: "?", manifest->flags);
+	printf("  compiled by %s\n", manifest->compiler ?: "?");
 	printf("next:\n  hotfix check %s -p PID\n  hotfix apply %s --all\n",
 	       output, output);
 }
@@ -397,6 +396,7 @@ int main(int argc, char **argv)
 	int r = parse_options(argc, argv, &options);
 
 	if (!r) {
+		command_stop_on_signals();
 		r = build_run(&options, &build, &diag);
 		report(build, r, &diag);
 		r = (int)diag_exit_status(r);

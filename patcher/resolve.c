@@ -421,7 +421,7 @@ static const struct object *user_of(const struct build *build,
 	return NULL;
 }
 
-static int refuse_missing(const struct build *build, const char *symbol,
+static void refuse_missing(const struct build *build, const char *symbol,
 			  struct hf_diag *diag)
 {
 	const struct object *object = user_of(build, symbol);
@@ -456,7 +456,20 @@ static int refuse_missing(const struct build *build, const char *symbol,
 			      "header of the target should, give the -D of the "
 			      "target's build after --");
 	strings_release(&near);
-	return -ECANCELED;
+}
+
+/* All of them at once: each would cost another run. */
+static void name_others(const struct build *build, const struct elf_file *linked,
+			const struct elf_symbols *symbols, size_t first,
+			struct hf_diag *diag)
+{
+	for (size_t i = first; i < symbols->nr; i++) {
+		const char *name = elf_symbol_name(linked, symbols, i);
+
+		if (symbols->entries[i].st_shndx == SHN_UNDEF &&
+		    !import_find(build->manifest, name))
+			hf_detail(diag, "missing as well: %s", name);
+	}
 }
 
 static bool is_undefined_in(const struct elf_file *linked,
@@ -492,9 +505,12 @@ int resolve_check_complete(struct build *build, const struct elf_file *linked,
 	for (size_t i = 1; i < symbols.nr; i++) {
 		const char *name = elf_symbol_name(linked, &symbols, i);
 
-		if (symbols.entries[i].st_shndx == SHN_UNDEF &&
-		    !import_find(build->manifest, name))
-			return refuse_missing(build, name, diag);
+		if (symbols.entries[i].st_shndx != SHN_UNDEF ||
+		    import_find(build->manifest, name))
+			continue;
+		refuse_missing(build, name, diag);
+		name_others(build, linked, &symbols, i + 1, diag);
+		return -ECANCELED;
 	}
 	drop_unused(build->manifest, linked, &symbols);
 	return 0;

@@ -181,11 +181,40 @@ static bool parameters_equal(Dwarf_Die *a, Dwarf_Die *b,
 		       first_child(b, DW_TAG_unspecified_parameters, &unused);
 }
 
-static uint64_t array_size(Dwarf_Die *array)
+/* Elements of one dimension; 0 when it is open or known at run time only. */
+static uint64_t dimension_size(Dwarf_Die *dimension)
 {
-	Dwarf_Word size = 0;
+	Dwarf_Attribute attribute;
+	Dwarf_Word value;
 
-	return dwarf_aggregate_size(array, &size) ? 0 : size;
+	if (dwarf_attr(dimension, DW_AT_count, &attribute))
+		return dwarf_formudata(&attribute, &value) ? 0 : value;
+	if (!dwarf_attr(dimension, DW_AT_upper_bound, &attribute) ||
+	    dwarf_formudata(&attribute, &value))
+		return 0;
+	return value + 1;
+}
+
+/*
+ * Elements of all dimensions. Not dwarf_aggregate_size(): it wants to know the
+ * language, which units shared by others (dwz) do not tell.
+ */
+static uint64_t array_length(Dwarf_Die *array)
+{
+	uint64_t length = 1;
+	Dwarf_Die dimension;
+	bool more = first_child(array, DW_TAG_subrange_type, &dimension);
+
+	if (!more)
+		return 0;
+	for (; more; more = next_child(&dimension, DW_TAG_subrange_type))
+		length *= dimension_size(&dimension);
+	return length;
+}
+
+bool type_is_open_array(Dwarf_Die *type)
+{
+	return dwarf_tag(type) == DW_TAG_array_type && !array_length(type);
 }
 
 /* An aggregate only declared may be whatever the other side defines. */
@@ -253,7 +282,7 @@ static bool equal(Dwarf_Die *a, Dwarf_Die *b, const struct comparison *in)
 	case DW_TAG_union_type:
 		return aggregates_equal(&left, &right, in);
 	case DW_TAG_array_type:
-		return array_size(&left) == array_size(&right) &&
+		return array_length(&left) == array_length(&right) &&
 		       child_types_equal(&left, &right, &inner);
 	case DW_TAG_subroutine_type:
 		return in->depth > DEPTH_MAX ||
@@ -354,7 +383,7 @@ void type_print(FILE *file, Dwarf_Die *type)
 		break;
 	case DW_TAG_array_type:
 		type_print(file, type_of(type, &inner) ? &inner : NULL);
-		fprintf(file, "[%lu bytes]", array_size(type));
+		fprintf(file, "[%lu]", array_length(type));
 		break;
 	case DW_TAG_subroutine_type:
 		type_print(file, type_of(type, &inner) ? &inner : NULL);

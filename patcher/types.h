@@ -24,6 +24,9 @@ bool types_equal(Dwarf_Die *a, Dwarf_Die *b,
 /* The type of a variable, parameter or function's result; false: void. */
 bool type_of(Dwarf_Die *die, Dwarf_Die *ret_type);
 
+/* "extern int x[];" may be of any length. */
+bool type_is_open_array(Dwarf_Die *type);
+
 /* The type as C writes it, for messages. @type NULL: "void". */
 void type_print(FILE *file, Dwarf_Die *type);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "layouts.h"
 #include "resolve.h"
 #include "types.h"
 
@@ -117,7 +118,28 @@ static int refuse_variable(const struct manifest_import *import, Dwarf_Die *old,
 	hf_detail(diag, "  the replacement: %s", is ?: "?");
 	if (*difference->text)
 		hf_detail(diag, "  (%s)", difference->text);
-	hf_hint(diag, "declare it as the target does; its headers do");
+	hf_hint(diag, "declare it as the target does; its headers do, with the "
+		      "-D of its build after --");
+	return -ECANCELED;
+}
+
+static int refuse_function(const struct manifest_import *import, Dwarf_Die *old,
+			   Dwarf_Die *new,
+			   const struct type_difference *difference,
+			   struct hf_diag *diag)
+{
+	owned(free_p) char *was = print_to_text(prototype_print, old);
+	owned(free_p) char *is = print_to_text(prototype_print, new);
+
+	hf_refuse(diag, "type-mismatch",
+		  "%s() is declared with another prototype than it has in the "
+		  "target",
+		  import->name);
+	hf_detail(diag, "  in the target:   %s", was ?: "?");
+	hf_detail(diag, "  the replacement: %s", is ?: "?");
+	if (*difference->text)
+		hf_detail(diag, "  (%s)", difference->text);
+	hf_hint(diag, "declare it as the target does");
 	return -ECANCELED;
 }
 
@@ -130,15 +152,6 @@ static int refuse_declared(const struct manifest_import *import,
 		  import->name, declared, really);
 	hf_hint(diag, "declare it as the target does");
 	return -ECANCELED;
-}
-
-/* "extern int x[];" may be of any length. */
-static bool is_open_array(Dwarf_Die *type)
-{
-	Dwarf_Word size;
-
-	return dwarf_tag(type) == DW_TAG_array_type &&
-	       dwarf_aggregate_size(type, &size);
 }
 
 static int check_variable(const struct build *build,
@@ -154,10 +167,34 @@ static int check_variable(const struct build *build,
 	if (import->kind != IMPORT_OBJECT || !import->in_module ||
 	    !find_die(build->debuginfo, import->vaddr, &old) ||
 	    !type_of(&old, &old_type) || !type_of(declaration, &new_type) ||
-	    is_open_array(&new_type) ||
+	    type_is_open_array(&new_type) ||
 	    types_equal(&old_type, &new_type, &difference))
 		return 0;
 	return refuse_variable(import, &old_type, &new_type, &difference, diag);
+}
+
+/*
+ * "extern int f();" says nothing about parameters. What stands at the address
+ * of an IFUNC is its resolver, whose prototype is another one.
+ */
+static int check_called(const struct build *build,
+			const struct manifest_import *import,
+			Dwarf_Die *declaration, struct hf_diag *diag)
+{
+	struct type_difference difference;
+	Dwarf_Die old;
+
+	if (import->kind == IMPORT_OBJECT)
+		return refuse_declared(import, "a function", "a variable",
+				       diag);
+	if (import->kind != IMPORT_FUNCTION || !import->in_module ||
+	    !dwarf_hasattr(declaration, DW_AT_prototyped) ||
+	    !find_die(build->debuginfo, import->vaddr, &old))
+		return 0;
+	to_abstract(&old);
+	if (prototypes_equal(&old, declaration, &difference))
+		return 0;
+	return refuse_function(import, &old, declaration, &difference, diag);
 }
 
 static int check_declaration(const struct build *build, Dwarf_Die *die,
@@ -176,10 +213,8 @@ static int check_declaration(const struct build *build, Dwarf_Die *die,
 		return 0;
 	if (dwarf_tag(die) == DW_TAG_variable)
 		return check_variable(build, import, die, diag);
-	if (dwarf_tag(die) == DW_TAG_subprogram &&
-	    import->kind == IMPORT_OBJECT)
-		return refuse_declared(import, "a function", "a variable",
-				       diag);
+	if (dwarf_tag(die) == DW_TAG_subprogram)
+		return check_called(build, import, die, diag);
 	return 0;
 }
 
@@ -241,5 +276,6 @@ int types_check(struct build *build, struct hf_diag *diag)
 			r = check_function(build, patch,
 					   &build->manifest->functions[i],
 					   diag);
-	return r ?: check_declarations(build, patch, diag);
+	return r ?: layouts_check(build, patch, diag) ?:
+		    check_declarations(build, patch, diag);
 }

@@ -177,6 +177,65 @@ test_no_room()
 	expect value 1
 }
 
+# Not one mapping more is allowed in the target.
+test_no_mapping_left()
+{
+	fix_value two odd 2
+	start_target odd
+	ask crowd
+	[ $ANSWER -lt 1000000 ] || skip 'no limit of mappings here'
+	refused 1 'memory|max_map_count' apply "$FIX" -p $PID
+	expect value 1
+}
+
+test_no_address_space_left()
+{
+	fix_value two odd 2
+	start_target odd
+	prlimit --pid $PID --as=4096
+	refused 1 'memory' apply "$FIX" -p $PID
+	expect value 1
+}
+
+# A child of vfork() runs in our memory, and the parent cannot be stopped.
+test_vfork()
+{
+	fix_value two odd 2
+	start_target odd
+	expect vfork going
+	await pgrep -P $PID
+	snapshot
+	hotfix_exit 4 apply "$FIX" -p $PID --wait 300ms
+	stderr_says '^hotfix: error: '
+	say ''
+	answer
+	is "$ANSWER" back
+	unchanged
+	hotfix apply "$FIX" -p $PID
+	expect value 2
+}
+
+# Names that were made to mislead those who read /proc.
+test_misleading_names()
+{
+	local name
+	fix_value two calc 2
+	mkdir "$TMP/a dir (deleted)"
+	for name in 'x) R 1 (y' 'two
+lines' ' (deleted)' '/memfd:hotfix:two (deleted)'; do
+		name=${name////_}
+		cp "$TARGETS/calc" "$TMP/a dir (deleted)/$name"
+		start_program "$TMP/a dir (deleted)/$name"
+		snapshot
+		hotfix apply "$FIX" -p $PID --json
+		json_is results.0.outcome applied
+		expect value 2
+		hotfix revert two -p $PID
+		expect value 1
+		unchanged
+	done
+}
+
 # One of three is of another build: said for that one, done for the others.
 test_one_of_three_fails()
 {

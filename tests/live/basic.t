@@ -311,6 +311,46 @@ test_several_functions()
 	unchanged
 }
 
+# Three hundred at once: no list is too short for them.
+test_hundreds_of_functions()
+{
+	local i nr=300
+	{
+		echo '#include "target.h"'
+		for ((i = 0; i < nr; i++)); do
+			echo "static volatile int v$i = $i;"
+			echo "PATCHABLE int f$i(void) { return v$i; }"
+		done
+		echo 'static void do_sum(int nr, char **args) {'
+		echo 'long sum = 0; (void)nr, (void)args;'
+		for ((i = 0; i < nr; i++)); do echo "sum += f$i();"; done
+		echo 'answer("%ld", sum); }'
+		echo 'int main(void) { static const struct command c[] ='
+		echo '{ { "sum", do_sum }, { NULL, NULL } }; return target_main(c); }'
+	} >"$TMP/wide.c"
+	gcc -O2 -g -pthread -I"$HOTFIX_TOP/tests/targets" -Wl,--build-id \
+		-o "$TMP/wide" "$TMP/wide.c"
+	start_program "$TMP/wide"
+	expect sum $((nr * (nr - 1) / 2))
+	for ((i = 0; i < nr; i++)); do
+		echo "extern volatile int v$i;"
+		echo "int f$i(void) { return 2 * v$i; }"
+		echo "HOTFIX_REPLACE(f$i);"
+	done | fix wide "$TMP/wide"
+	FIX=$TMP/wide.hotfix.so
+	snapshot
+	hotfix check "$FIX" -p $PID
+	hotfix show "$FIX"
+	hotfix apply "$FIX" -p $PID --json
+	json_is results.0.functions.# $nr
+	expect sum $((nr * (nr - 1)))
+	hotfix status -p $PID --json
+	json_is processes.0.patches.0.functions.# $nr
+	hotfix revert wide -p $PID
+	expect sum $((nr * (nr - 1) / 2))
+	unchanged
+}
+
 # A source that knows nothing of hotfix.
 test_without_the_header()
 {
@@ -351,10 +391,24 @@ test_usage()
 	hotfix_exit 2 apply "$FIX" -p $PID --wait forever
 	hotfix_exit 2 apply "$FIX" -p $PID --mode hope
 	hotfix_exit 2 revert -p $PID
+	hotfix_exit 2 apply "$FIX" -p $PID --all
+	hotfix_exit 2 revert --everything two -p $PID
 	unchanged
 	hotfix --help
 	hotfix apply --help
 	hotfix --version
+}
+
+test_one_process_named_twice()
+{
+	start_target calc
+	fix_value two calc 2
+	hotfix apply "$FIX" -p $PID -p $PID --json
+	json_is exit 0
+	expect value 2
+	hotfix revert two -p $PID -p $PID --json
+	json_is exit 0
+	expect value 1
 }
 
 test_one_command_many_processes()

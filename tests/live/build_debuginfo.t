@@ -107,6 +107,7 @@ test_symbols_but_no_types()
 	EOF
 	build srv fix2.c
 	stderr_says 'no debug information'
+	stderr_says 'does not tell what compiler flags it was built with'
 	case $(import_of nr_calls name) in
 	nr_calls.*) ;;
 	*) fail "$(import_of nr_calls name)" ;;
@@ -255,6 +256,63 @@ test_headers_of_the_target()
 		HOTFIX_REPLACE(charge);
 	EOF
 	build srv fixes/fix.c
+}
+
+# Distributions compress debug information: what several units have in common is
+# in a unit of its own, which does not even tell its language.
+test_compressed_by_dwz()
+{
+	local file
+	command -v dwz >/dev/null || skip 'dwz is not installed'
+	source_of order.h <<-'EOF'
+		struct item { char name[17]; int prices[3][4]; struct item *next; };
+		struct order { struct item first, *items; int totals[9]; };
+		int charge(struct order *order, struct item *item);
+		int other(struct order *order, struct item *item);
+		int third(struct order *order, struct item *item);
+	EOF
+	for file in charge other third; do
+		source_of $file.c <<-EOF
+			#include "order.h"
+			int $file(struct order *order, struct item *item)
+			{
+				order->items = item;
+				return order->totals[2] + item->prices[1][2] + 1000;
+			}
+		EOF
+	done
+	source_of main.c <<-'EOF'
+		#include "order.h"
+		static struct order order;
+		int main(int c, char **v)
+		{
+			return charge(&order, &order.first) +
+			       other(&order, &order.first) +
+			       third(&order, &order.first);
+		}
+	EOF
+	target srv charge.c other.c third.c main.c
+	objcopy --only-keep-debug "$TMP/srv" "$TMP/dbg"
+	dwz "$TMP/dbg"
+	readelf --debug-dump=info "$TMP/dbg" >"$TMP/dump" 2>/dev/null
+	grep -q DW_TAG_partial_unit "$TMP/dump" || fail 'nothing was shared'
+	strip "$TMP/srv"
+	source_of fix.c <<-'EOF'
+		#include "order.h"
+		#include <hotfix/hotfix.h>
+		extern int other(struct order *order, struct item *item);
+		int charge(struct order *order, struct item *item)
+		{
+			return other(order, item) + item->prices[2][3];
+		}
+		HOTFIX_REPLACE(charge);
+	EOF
+	build srv fix.c --debuginfo dbg
+	note_says 'parameter and return types equal'
+	note_says '2 structures, unions and enumerations equal'
+	sed -i 's/prices.3..4./prices[3][5]/' "$TMP/order.h"
+	build_refused type-mismatch srv fix.c --debuginfo dbg
+	stderr_says 'member prices of item has another type'
 }
 
 # Headers are in three places, one of which only a <app/...> names, and one has

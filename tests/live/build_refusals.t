@@ -178,6 +178,31 @@ test_kept_temporary_files()
 	ls "$TMP"/tmp/hotfix-build.*/0.o >/dev/null
 }
 
+# The stand-in for a compiler says when it is at work and does not end by itself.
+test_stopped_while_compiling()
+{
+	local build
+	small 'return a;'
+	mkfifo "$TMP/at-work"
+	mkdir -p "$TMP/tmp"
+	cat >"$TMP/cc" <<-EOF
+		#!/bin/sh
+		case "\$*" in *--version*) exec gcc "\$@" ;; esac
+		echo started >$TMP/at-work
+		exec sleep 1000
+	EOF
+	chmod +x "$TMP/cc"
+	(cd "$TMP" && TMPDIR=$TMP/tmp CC=$TMP/cc exec "$BUILD" --target srv \
+		-o fix.hotfix.so fix.c 2>"$TMP/stderr") &
+	build=$!
+	read -r _ <"$TMP/at-work"
+	kill -TERM $build
+	wait $build && fail 'a stopped build succeeded'
+	grep -q 'stopped by signal 15; nothing was written' "$TMP/stderr"
+	is "$(ls -A "$TMP/tmp")" '' 'temporary files left'
+	no_patch
+}
+
 test_hook_twice()
 {
 	small 'return a;' 'static void done(void) { }'

@@ -135,6 +135,16 @@ test_function_without_declaration()
 	build srv fix.c
 }
 
+test_all_missing_names_at_once()
+{
+	two_files
+	fix_of 'return first_one + second_one;' \
+		'extern int first_one, second_one;'
+	build_refused symbol-missing srv fix.c
+	stderr_says 'uses (first|second)_one, which neither srv'
+	stderr_says 'missing as well: (first|second)_one'
+}
+
 test_missing_because_inlined()
 {
 	source_of srv.c <<-'EOF'

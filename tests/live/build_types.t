@@ -131,4 +131,125 @@ test_layout()
 	stderr_says 'hint: .*layout of its structures'
 }
 
+# The target's header has another layout with -DWITH_LOG, and nothing but the
+# layouts in its debug information tells that it was built so.
+macro_shop()
+{
+	source_of order.h <<-'EOF'
+		#ifdef WITH_LOG
+		enum { PLAIN };
+		enum state { LOGGED, OPEN, PAID };
+		#else
+		enum state { OPEN, PAID };
+		#endif
+		struct item {
+		#ifdef WITH_LOG
+			long log;
+		#endif
+			int price;
+		};
+		struct order { struct item *item; };
+		struct item *item_of(int number);
+	EOF
+	source_of srv.c <<-'EOF'
+		#include "order.h"
+		static struct item items[4];
+		static struct order order = { items };
+		enum state state = PAID;
+		__attribute__((noinline)) struct item *item_of(int number)
+		{
+			items[number & 3].price++;
+			return &items[number & 3];
+		}
+		__attribute__((noinline)) struct order *order_of(int number)
+		{
+			order.item = items + (number & 1);
+			return &order;
+		}
+		__attribute__((noinline)) int charge(int number)
+		{
+			state = state == PAID ? OPEN : PAID;
+			return item_of(number)->price * 3 +
+			       order_of(number)->item->price + 1000;
+		}
+		int main(int c, char **v) { return charge(c) + charge(c + 1); }
+	EOF
+	target srv -DWITH_LOG srv.c
+}
+
+macro_fix() # BODY
+{
+	printf '%s\n' '#include "order.h"' '#include <hotfix/hotfix.h>' \
+		'extern struct order *order_of(int number);' \
+		"int charge(int number) { $1 }" 'HOTFIX_REPLACE(charge);' \
+		>"$TMP/fix.c"
+}
+
+# Behind a function's result, behind two pointers, behind a cast.
+test_structures_of_another_configuration()
+{
+	local body
+	macro_shop
+	for body in 'return item_of(number)->price;' \
+		'return order_of(number)->item->price;' \
+		'return ((struct item *)(long)number)->price;'; do
+		macro_fix "$body"
+		build_refused type-mismatch srv fix.c
+		stderr_says 'struct item is another one than the target'
+		stderr_says 'the target has member log where the replacement has price'
+		stderr_says 'hint: compile with the macros of the target.s build'
+		build srv fix.c -- -DWITH_LOG
+		note_says 'structures, unions and enumerations equal the target'
+	done
+}
+
+test_enumeration_of_another_configuration()
+{
+	macro_shop
+	macro_fix 'enum state now = number ? OPEN : PAID; return now + 5;'
+	build_refused type-mismatch srv fix.c
+	stderr_says 'OPEN is 1 in the target, 0 in the replacement'
+	build srv fix.c -- -DWITH_LOG
+}
+
+# What a fix adds to an enumeration, or calls as nothing in that source file is
+# called, is its own affair.
+test_types_of_its_own()
+{
+	macro_shop
+	source_of fix.c <<-'EOF'
+		#include <hotfix/hotfix.h>
+		enum state { LOGGED, OPEN, PAID, REFUSED };
+		struct mine { char name[12]; int number; };
+		int charge(int number)
+		{
+			struct mine mine = { "x", number };
+			enum state state = number > 3 ? REFUSED : PAID;
+			__asm__("" : "+m"(mine), "+m"(state));
+			return mine.number + state;
+		}
+		HOTFIX_REPLACE(charge);
+	EOF
+	build srv fix.c
+}
+
+test_prototype_of_called_function()
+{
+	macro_shop
+	source_of fix.c <<-'EOF'
+		#include <hotfix/hotfix.h>
+		extern int item_of(int number, int how);
+		int charge(int number) { return item_of(number, 1); }
+		HOTFIX_REPLACE(charge);
+	EOF
+	build_refused type-mismatch srv fix.c
+	stderr_says 'item_of\(\) is declared with another prototype'
+	stderr_says 'in the target: +struct item \* ?item_of\(int\)'
+	stderr_says 'the replacement: int item_of\(int, int\)'
+	# One that says nothing about parameters cannot be wrong about them.
+	sed -i 's/extern int item_of.*/extern void *item_of();/
+		s/return item_of.*/return item_of(number) != 0; }/' "$TMP/fix.c"
+	build srv fix.c
+}
+
 run_tests "$@"

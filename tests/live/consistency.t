@@ -36,6 +36,7 @@ test_busy_is_refused_with_a_report()
 	stderr_says 'thread [0-9]+'
 	stderr_says 'read'
 	stderr_says 'hint: '
+	refused 4 'hold' apply "$FIX" -p $PID --wait 0
 	expect 'let 1' 1
 	hotfix apply "$FIX" -p $PID
 	expect 'hold 1' 'inside 1'
@@ -83,6 +84,31 @@ test_busy_in_the_cold_part()
 	EOF
 	expect 'hold-cold 1' 'inside 1'
 	refused 4 'hold_cold' apply "$FIX" -p $PID --wait 200ms
+	expect 'let 1' 1
+	hotfix apply "$FIX" -p $PID
+}
+
+# The operator has waited long enough: Ctrl-C, or the end of the terminal.
+test_interrupted_while_waiting()
+{
+	local signal
+	start_target threads
+	fix_hold waits
+	expect 'hold 1' 'inside 1'
+	for signal in INT TERM HUP; do
+		snapshot
+		"$BIN/hotfix" apply "$FIX" -p $PID --wait 30s >"$TMP/stdout" \
+			2>"$TMP/stderr" &
+		local agent=$! status=0
+		await is_traced
+		kill -$signal $agent
+		wait $agent || status=$?
+		[ $status != 0 ]
+		await grep -q '^TracerPid:.0$' /proc/$PID/status
+		unchanged
+		hotfix status -p $PID --json
+		json_is processes.0.interrupted false
+	done
 	expect 'let 1' 1
 	hotfix apply "$FIX" -p $PID
 }
@@ -217,6 +243,53 @@ test_coroutine()
 	hotfix revert step -p $PID --scan=all
 	expect coroutine suspended
 	expect resume 1
+}
+
+# Nobody looked at the coroutine's stack; its code is kept where it is needed.
+test_coroutine_not_looked_for()
+{
+	start_target threads
+	fix step threads <<-'EOF'
+		extern void step_away(void);
+		int step(int mark) { step_away(); return mark + 2; }
+		HOTFIX_REPLACE(step);
+	EOF
+	hotfix apply "$FIX" -p $PID
+	expect coroutine suspended
+	hotfix revert step -p $PID --json
+	json_is results.0.outcome retired
+	stdout_says 'mapped'
+	expect resume 2
+	expect coroutine suspended
+	expect resume 1
+	hotfix recover -p $PID
+	! grep hotfix /proc/$PID/maps || fail 'still mapped, used by nobody'
+}
+
+# A pointer to the patch's code has been left with the program.
+test_revert_while_a_pointer_leads_there()
+{
+	start_target calc
+	snapshot
+	fix pointer calc <<-'EOF'
+		extern int (*callback)(void);
+		static int later(void) { return 33; }
+		int value(void) { callback = later; return 2; }
+		HOTFIX_REPLACE(value);
+	EOF
+	hotfix apply "$FIX" -p $PID
+	expect value 2
+	hotfix revert pointer -p $PID --json
+	json_is results.0.outcome retired
+	expect value 1
+	expect callback 33
+	hotfix recover -p $PID
+	expect callback 33
+	hotfix status -p $PID --json
+	json_is processes.0.patches.0.state retired
+	expect 'callback clear' 0
+	hotfix recover -p $PID
+	unchanged
 }
 
 # A budget that no stop can keep; and one that any can.

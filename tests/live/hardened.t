@@ -15,9 +15,18 @@ whole_round() # TARGET [TEXT for the human]
 	unchanged
 }
 
+# Suspending a filter needs CAP_SYS_ADMIN, here and in this user namespace.
+need_admin()
+{
+	local bits
+	bits=$(awk '/^CapEff/ { print $2 }' /proc/self/status)
+	((0x$bits >> 21 & 1)) || skip 'needs CAP_SYS_ADMIN'
+}
+
 # An mprotect(PROT_EXEC) would fail: none is needed.
 test_seccomp_forbids_mprotect()
 {
+	need_admin
 	start_target odd
 	expect seccomp-mprotect ok
 	whole_round odd
@@ -26,6 +35,7 @@ test_seccomp_forbids_mprotect()
 
 test_seccomp_without_memfd()
 {
+	need_admin
 	start_target odd
 	expect seccomp-memfd ok
 	whole_round odd
@@ -35,6 +45,7 @@ test_seccomp_without_memfd()
 # A filter that kills is suspended while we are there, and works afterwards.
 test_seccomp_that_kills()
 {
+	need_admin
 	local status=0
 	start_target odd
 	expect seccomp-kill ok

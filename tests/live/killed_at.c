@@ -200,7 +200,7 @@ TEST(everything) { deaths(operation_find("everything"), 0); }
  *   5, 6   stub and stack back           the image staged
  *   7, 8   REVERTING, SWITCHING
  *   9-11   three sites
- *   12-14  RETIRED, the record, ACTIVE
+ *   12-14  RETIRED, ACTIVE, the record
  */
 TEST(recover)
 {

@@ -252,9 +252,9 @@ fix_exit() # STATUS NAME TARGET [OPTION]...
 		echo "#line 2 \"$name.c\""
 		cat
 	} >"$TMP/$name.c"
-	(cd "$TMP" && program_exit $want "$BIN/hotfix-build" --target "$target" \
-		--name "$name" -o "$TMP/$name.hotfix.so" "$name.c" "$@")
-	STDOUT=$(<"$TMP/stdout") STDERR=$(<"$TMP/stderr")
+	program_exit $want env -C "$TMP" "$BIN/hotfix-build" \
+		--target "$target" --name "$name" \
+		-o "$TMP/$name.hotfix.so" "$name.c" "$@"
 }
 
 # The commonest fix: value() answers N instead of 1.

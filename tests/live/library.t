@@ -136,6 +136,20 @@ test_not_loaded()
 	refused 3 'libplug' apply "$FIX" -p $PID
 }
 
+# Which of the two should be patched, nobody has said.
+test_loaded_twice()
+{
+	start_target pair
+	expect "load $TARGETS/libplug.so" loaded
+	expect "load-apart $TARGETS/libplug.so" loaded
+	fix plug libplug.so <<-'EOF'
+		int plug_value(void) { return 31; }
+		HOTFIX_REPLACE(plug_value);
+	EOF
+	refused 3 'twice|more than once' apply "$FIX" -p $PID
+	expect plug 30
+}
+
 # An upgrade has removed or replaced the files since the program was started.
 copy_of_pair()
 {

@@ -35,6 +35,23 @@ test_spawning_without_pause()
 	expect stop ok
 }
 
+test_forking_without_pause()
+{
+	local i
+	start_target threads
+	fix_value two threads 2
+	expect 'fork 2' ok
+	for ((i = 0; i < 10; i++)); do
+		hotfix apply "$FIX" -p $PID --wait 10s
+		expect value 2
+		expect few-rounds 'broken 0'
+		hotfix revert two -p $PID --wait 10s
+		expect value 1
+		expect few-rounds 'broken 0'
+	done
+	expect stop ok
+}
+
 # It is killed, or ends by itself, while its patch waits for a busy function.
 ends_while_waiting() # COMMAND to end it
 {
@@ -78,7 +95,8 @@ test_execs_in_the_middle()
 # believed.
 test_pid_reused()
 {
-	[ -w /proc/sys/kernel/ns_last_pid ] || skip 'PIDs cannot be chosen'
+	(echo $$ >/proc/sys/kernel/ns_last_pid) 2>/dev/null ||
+		skip 'PIDs cannot be chosen'
 	local old
 	start_target threads
 	fix hold threads <<-'EOF'

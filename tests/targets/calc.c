@@ -15,6 +15,7 @@ static volatile int base_value = 1;
 static int balance;
 __thread int ticks = 100;
 int nr_hooks;
+int (*callback)(void);
 
 PATCHABLE int value(void)
 {
@@ -281,6 +282,15 @@ static void do_hooks(int nr, char **args)
 	answer("%d", nr_hooks);
 }
 
+/* callback: calls it; callback clear: forgets it. */
+static void do_callback(int nr, char **args)
+{
+	(void)args;
+	if (nr > 1)
+		callback = NULL;
+	answer("%d", callback ? callback() : 0);
+}
+
 int main(void)
 {
 	static const struct command commands[] = {
@@ -290,6 +300,7 @@ int main(void)
 		{ "even", do_even },	     { "triple", do_triple },
 		{ "greeting", do_greeting }, { "tick", do_tick },
 		{ "tick-thread", do_tick_thread },
+		{ "callback", do_callback },
 		{ "hooks", do_hooks },	     { "workers", do_workers },
 		{ "calls", do_calls },	     { "seen", do_seen },
 		{ "alarms", do_alarms },     { "alarmed", do_alarmed },

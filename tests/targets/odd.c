@@ -150,6 +150,21 @@ static void do_fill(int nr, char **args)
 	answer("ok");
 }
 
+/* Makes mappings until the kernel allows no more. */
+static void do_crowd(int nr, char **args)
+{
+	int protection = PROT_NONE, count = 0;
+
+	(void)nr, (void)args;
+	while (mmap(NULL, 4096, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0) != MAP_FAILED) {
+		/* Neighbours that differ are not joined. */
+		protection ^= PROT_READ;
+		count++;
+	}
+	answer("%d", count);
+}
+
 /* Makes the page of value() writable and executable, as some JITs do. */
 static void do_rwx(int nr, char **args)
 {
@@ -215,6 +230,27 @@ static void do_child_value(int nr, char **args)
 		answer("%d", byte);
 }
 
+/*
+ * A child that shares our memory until a byte comes through the pipe; we are
+ * held in vfork() meanwhile, and answer when it is over.
+ */
+static void do_vfork(int nr, char **args)
+{
+	char byte;
+
+	(void)nr, (void)args;
+	answer("going");
+	child = vfork();
+	if (!child) {
+		/* The next line of our input ends it. */
+		if (read(STDIN_FILENO, &byte, 1) != 1)
+			_exit(1);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	answer("back");
+}
+
 /* A child that nobody waits for. */
 static void do_zombie(int nr, char **args)
 {
@@ -245,10 +281,12 @@ int main(void)
 		{ "seccomp-memfd", do_seccomp_memfd },
 		{ "mdwe", do_mdwe },
 		{ "fill", do_fill },
+		{ "crowd", do_crowd },
 		{ "rwx", do_rwx },
 		{ "poke", do_poke },
 		{ "fork", do_fork },
 		{ "child-value", do_child_value },
+		{ "vfork", do_vfork },
 		{ "zombie", do_zombie },
 		{ "exec", do_exec },
 		{ NULL, NULL },

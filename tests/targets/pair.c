@@ -120,6 +120,14 @@ static void do_load(int nr, char **args)
 	answer("%s", plug ? "loaded" : dlerror());
 }
 
+/* A second copy of it, in a namespace of its own. */
+static void do_load_apart(int nr, char **args)
+{
+	void *apart = nr > 1 ? dlmopen(LM_ID_NEWLM, args[1], RTLD_NOW) : NULL;
+
+	answer("%s", apart ? "loaded" : dlerror());
+}
+
 static void do_unload(int nr, char **args)
 {
 	(void)nr, (void)args;
@@ -139,7 +147,8 @@ int main(void)
 		{ "value", do_value },	 { "left", do_left },
 		{ "right", do_right },	 { "hidden", do_hidden },
 		{ "ticks", do_ticks },	 { "ticks-thread", do_ticks_thread },
-		{ "load", do_load },	 { "unload", do_unload },
+		{ "load", do_load },
+		{ "load-apart", do_load_apart },	 { "unload", do_unload },
 		{ "plug", do_plug },
 		{ "left-workers", do_left_workers },
 		{ "left-calls", do_left_calls },

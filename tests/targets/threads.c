@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
 
@@ -370,6 +371,41 @@ static void do_spawn(int nr, char **args)
 	answer("ok");
 }
 
+/* Children see the old or the new code, whole, and end in order. */
+static void *fork_run(void *unused)
+{
+	while (!atomic_load(&stop)) {
+		pid_t pid = fork();
+		int status = 0;
+
+		if (!pid)
+			_exit(value());
+		if (pid < 0 || waitpid(pid, &status, 0) != pid ||
+		    !WIFEXITED(status) || WEXITSTATUS(status) < 1 ||
+		    WEXITSTATUS(status) > 2)
+			atomic_fetch_add(&nr_broken, 1);
+		atomic_fetch_add(&nr_rounds, 1);
+	}
+	return unused;
+}
+
+/* fork N: N threads that fork without pause. */
+static void do_fork(int nr, char **args)
+{
+	for (int i = 0; i < number(nr, args, 1); i++)
+		if (thread_start(NULL, fork_run, NULL))
+			abort();
+	answer("ok");
+}
+
+/* Answers after ten more rounds: forking is slow. */
+static void do_few_rounds(int nr, char **args)
+{
+	(void)nr, (void)args;
+	wait_rounds(10);
+	answer("broken %lu", atomic_load(&nr_broken));
+}
+
 static void *allocate_run(void *library)
 {
 	while (!atomic_load(&stop)) {
@@ -494,16 +530,19 @@ static void *sleep_run(void *how)
 	return NULL;
 }
 
-/* Answers when one thread sleeps in each kind of system call. */
+/*
+ * sleep [restarted]: answers when one thread sleeps in each kind of system
+ * call, or in each kind that the kernel itself restarts after any stop.
+ */
 static void do_sleep(int nr, char **args)
 {
 	static void (*const ways[])(void) = {
-		sleep_epoll,   sleep_poll,   sleep_nanosleep, sleep_semaphore,
-		sleep_message, sleep_signal, sleep_pause,
+		sleep_poll,  sleep_nanosleep, sleep_semaphore, sleep_message,
+		sleep_pause, sleep_epoll,     sleep_signal,
 	};
-	int count = sizeof(ways) / sizeof(ways[0]);
+	int count = sizeof(ways) / sizeof(ways[0]) - (nr > 1 ? 2 : 0);
 
-	(void)nr, (void)args;
+	(void)args;
 	sem_init(&semaphore, 0, 0);
 	queue = msgget(IPC_PRIVATE, 0600);
 	for (int i = 0; i < count; i++)
@@ -557,6 +596,8 @@ static const struct command commands[] = {
 	{ "red-zone", do_red_zone },
 	{ "block", do_block },
 	{ "spawn", do_spawn },
+	{ "fork", do_fork },
+	{ "few-rounds", do_few_rounds },
 	{ "allocate", do_allocate },
 	{ "random", do_random },
 	{ "rand", do_rand },

@@ -361,6 +361,7 @@ TEST(neighbours)
 TEST(anonymous)
 {
 	struct process process = image_in_memory();
+	uint8_t whole[4096];
 	struct controls controls;
 	uint64_t lie = 0x6000;
 	struct mapping maps[] = {
@@ -393,6 +394,16 @@ TEST(anonymous)
 	CHECK_EQ(controls_read(&process, &mappings, &controls, NULL), 0);
 	CHECK_EQ(controls.nr, 1);
 	CHECK(controls.entries[0].damaged);
+	CHECK_EQ(controls.entries[0].mapped.end, BASE + 0x4000);
+	controls_release(&controls);
+
+	/* Its agent died before it had named the second part. */
+	encode(BASE, 5, whole);
+	fake_write(&process, BASE, whole, sizeof(whole));
+	maps[1].path = STR("");
+	CHECK_EQ(controls_read(&process, &mappings, &controls, NULL), 0);
+	CHECK_EQ(controls.nr, 1);
+	CHECK(!controls.entries[0].damaged);
 	CHECK_EQ(controls.entries[0].mapped.end, BASE + 0x4000);
 	controls_release(&controls);
 
