@@ -211,7 +211,8 @@ static int add_clobbered(const struct build *build,
 }
 
 /* What we are not sure of counts as written. */
-static int clobbered_by(const struct build *build, const struct elf_file *linked,
+static int clobbered_by(const struct build *build,
+			const struct elf_file *linked,
 			const struct manifest_function *function,
 			register_set *ret_clobbered)
 {

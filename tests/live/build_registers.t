@@ -226,7 +226,11 @@ test_aligned_arguments_on_the_stack()
 		#include <string.h>
 		typedef float four __attribute__((vector_size(16)));
 		#define V four v1, four v2, four v3, four v4, four v5, four v6, four v7, four v8, four v9
-		__attribute__((noinline, noclone)) static int ninth(V) { return v9[0] > 1; }
+		__attribute__((noinline, noclone)) static int ninth(V)
+		{
+			__asm__ volatile("xor %%edx, %%edx" ::: "edx");
+			return v9[0] > 1;
+		}
 		__attribute__((noinline, noclone)) long use(four v, long a, long b, long c)
 		{
 			return ninth(v, v, v, v, v, v, v, v, v) + a * b * c;
@@ -380,6 +384,19 @@ test_callee_without_a_name()
 	EOF
 	check_live '212 8 725'
 	note_says 'pick\(\): entered through hotfix.entry.pick'
+}
+
+# Nobody can say whether rax carries a result.
+test_no_types_at_all()
+{
+	leaf
+	strip -g "$TMP/srv"
+	cat >>"$TMP/fix.c" <<-'EOF'
+		static int pick(int i) { spoil(); return i + 99; }
+		HOTFIX_REPLACE(pick);
+	EOF
+	build_refused registers srv fix.c -- -g0
+	stderr_says 'cannot be saved: '
 }
 
 # Then the prototype that the replacement has is taken.
