@@ -395,7 +395,8 @@ test_no_types_at_all()
 		static int pick(int i) { spoil(); return i + 99; }
 		HOTFIX_REPLACE(pick);
 	EOF
-	build_refused registers srv fix.c -- -g0
+	build_exit 3 srv fix.c -- -g0
+	no_patch
 	stderr_says 'cannot be saved: '
 }
 
