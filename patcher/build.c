@@ -15,6 +15,7 @@
 #include "link.h"
 #include "original.h"
 #include "preserve.h"
+#include "purity.h"
 #include "replaced.h"
 #include "resolve.h"
 #include "types_check.h"
@@ -222,6 +223,8 @@ static int inspect(struct build *build, const struct elf_file *linked,
 		r = types_check(build, diag);
 	if (!r)
 		r = inlines_check(build, diag);
+	if (!r)
+		r = purity_check(build, linked, diag);
 	return r ?: prove_bytes(build, diag);
 }
 

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "callers.h"
 #include "command.h"
 #include "convention.h"
 #include "emit.h"
+#include "knowledge.h"
 #include "original.h"
 
 /* Functions that are looked at for one replacement. */
@@ -35,46 +35,6 @@ static int walk_add(struct walk *walk, uint64_t vaddr)
 
 /* ---- what the original leaves alone ------------------------------------- */
 
-static const char *producer_of(const struct build *build,
-			       const struct symbol *function)
-{
-	const struct debug_entity *entity =
-		debuginfo_entity(build->debuginfo, function->vaddr);
-	Dwarf_Attribute attribute;
-	Dwarf_Die die, unit;
-	const char *producer = NULL;
-
-	if (entity && dwarf_offdie(debuginfo_dwarf(build->debuginfo),
-				   entity->die, &die) &&
-	    dwarf_diecu(&die, &unit, NULL, NULL))
-		producer = dwarf_formstring(dwarf_attr(
-			&unit, DW_AT_producer, &attribute));
-	return producer ?: "";
-}
-
-/* Then gcc calls through registers, and knows all the same what it calls. */
-static bool is_large_model(const struct build *build,
-			   const struct symbol *function)
-{
-	return strstr(producer_of(build, function), "-mcmodel=large");
-}
-
-/*
- * Whether the compiler may have seen both together. With link-time optimisation
- * it sees everything; what nobody knows the source of may be anywhere.
- */
-static bool same_source(const struct build *build, const struct symbol *a,
-			const struct symbol *b)
-{
-	const char *left = symbol_source(&build->symbols, a);
-	const char *right = symbol_source(&build->symbols, b);
-	const char *producer = producer_of(build, a);
-
-	return !left || !right || strstr(producer, "GNU GIMPLE") ||
-	       strstr(producer, "-flto") || source_matches(left, right) ||
-	       source_matches(right, left);
-}
-
 static bool is_in_plt(const struct elf_file *file, uint64_t vaddr)
 {
 	for (size_t i = 1; i < file->nr_sections; i++) {
@@ -98,12 +58,12 @@ static int follow(const struct build *build, const struct symbol *function,
 
 	if (!leaves->target) {
 		/* A jump through a table stays inside. */
-		if (leaves->is_call && !is_large_model(build, function))
+		if (leaves->is_call && !knowledge_calls_by_register(build, function))
 			*written = REGISTERS_ALL;
 		return 0;
 	}
 	callee = symbols_function_at(&build->symbols, leaves->target);
-	if (callee && same_source(build, function, callee))
+	if (callee && knowledge_same_source(build, function, callee))
 		return walk_add(walk, callee->vaddr);
 	/* A function without a name may be of the same source. */
 	if (callee || is_in_plt(build->target->file, leaves->target))
@@ -237,7 +197,7 @@ static int clobbered_by(const struct build *build,
 static bool compiled_without(const struct build *build,
 			     const struct symbol *function)
 {
-	const char *producer = producer_of(build, function);
+	const char *producer = knowledge_producer(build, function);
 
 	return strstr(producer, "clang") || strstr(producer, "-fno-ipa-ra");
 }
@@ -293,65 +253,13 @@ static int usable_by_callers(const struct build *build,
 		const struct symbol *other = build->symbols.code[i];
 
 		if (symbol_class(other) == SYMBOL_FUNCTION &&
-		    same_source(build, function, other))
+		    knowledge_same_source(build, function, other))
 			r = add_mentioned(build, other->vaddr, other->size,
 					  &set, &wide);
 	}
 	*ret_set = set;
 	*ret_wide = wide;
 	return r;
-}
-
-/*
- * Whether calls in @caller stay what the target's compiler made of them. One
- * that is replaced is compiled anew, but its old code may run on: called as the
- * original, or where the patch was applied in entry mode.
- */
-static bool runs_on(const struct build *build, const struct symbol *caller,
-		    bool in_entry_mode)
-{
-	const struct replacement *replacement =
-		build_replacement_at(build, caller->vaddr);
-
-	return in_entry_mode || !replacement ||
-	       build->manifest->functions[replacement - build->replacements]
-		       .calls_original;
-}
-
-struct caller_search {
-	const struct build *build;
-	const struct symbol *function;
-	bool in_entry_mode;
-	const char *name; /* of a caller that may rely; NULL: none */
-};
-
-/* gcc knows nothing yet of what calls itself. Return: 1 to stop. */
-static int check_caller(void *context, const struct symbol *caller)
-{
-	struct caller_search *search = context;
-
-	if (caller &&
-	    (caller->vaddr == search->function->vaddr ||
-	     !same_source(search->build, search->function, caller) ||
-	     !runs_on(search->build, caller, search->in_entry_mode)))
-		return 0;
-	search->name = caller ? caller->name : "unnamed code";
-	return 1;
-}
-
-/* A direct call of the old function, in the same source file. */
-static int find_caller(const struct build *build, const struct symbol *function,
-		       bool in_entry_mode, const char **ret_name)
-{
-	struct caller_search search = { build, function, in_entry_mode, NULL };
-	int r = 0;
-
-	if (is_large_model(build, function))
-		search.name = "others in its file";
-	else
-		r = callers_each(build, function->vaddr, check_caller, &search);
-	*ret_name = search.name;
-	return r < 0 ? r : 0;
 }
 
 /* ---- the entries -------------------------------------------------------- */
@@ -470,7 +378,7 @@ static int find_need(const struct build *build, const struct elf_file *linked,
 			 &clobbered);
 	if (r || !(clobbered & ~written))
 		return r;
-	r = find_caller(build, old, true, &need.caller);
+	r = knowledge_find_caller(build, old, true, &need.caller);
 	if (r || !need.caller)
 		return r;
 	r = usable_by_callers(build, old, &usable, &need.wide);
@@ -531,7 +439,7 @@ static int do_without(struct build *build, const struct symbol *old,
 		      const char *why, struct hf_diag *diag)
 {
 	const char *caller;
-	int r = find_caller(build, old, false, &caller);
+	int r = knowledge_find_caller(build, old, false, &caller);
 
 	if (!r && caller)
 		return refuse_entry(old, need, registers, why, diag);

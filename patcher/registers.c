@@ -164,6 +164,22 @@ static int add_exit(const cs_insn *insn, hf_addr start, hf_addr end,
 	return 0;
 }
 
+/* A push or call writes the stack by no operand: that is no store here. */
+static bool is_store(const cs_insn *insn)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	for (uint8_t i = 0; i < x86->op_count; i++) {
+		const cs_x86_op *operand = &x86->operands[i];
+
+		if (operand->type == X86_OP_MEM &&
+		    operand->access & CS_AC_WRITE &&
+		    operand->mem.base != X86_REG_RSP)
+			return true;
+	}
+	return insn->id == X86_INS_SYSCALL;
+}
+
 static int scan(csh handle, cs_insn *insn, const uint8_t *code, size_t size,
 		hf_addr address, struct register_use *use)
 {
@@ -176,6 +192,7 @@ static int scan(csh handle, cs_insn *insn, const uint8_t *code, size_t size,
 		}
 		add_operands(insn, use);
 		add_written(handle, insn, use);
+		use->stores |= is_store(insn);
 		if (add_exit(insn, start, end, use))
 			return -ENOMEM;
 	}

@@ -1,5 +1,5 @@
 /*
- * Which caller-saved registers code writes.
+ * Which caller-saved registers code writes, and whether it writes memory.
  */
 #pragma once
 
@@ -42,6 +42,7 @@ struct register_use {
 	register_set written, mentioned;
 	struct register_exit *exits;
 	size_t nr_exits;
+	bool stores;  /* memory other than by the stack pointer, or the kernel */
 	bool wide;    /* ymm, zmm, mask registers are in use */
 	bool unknown; /* something could not be decoded */
 };
