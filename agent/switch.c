@@ -16,6 +16,7 @@
 /* A thread that will not stop (vfork, a dead disk) must not keep the others
  * standing: they run again, and there is another try. */
 #define HOLD_TIMEOUT_MS 100
+#define HOLD_TIMEOUT_PER_THREAD_MS 1 /* each must get the processor once */
 
 /* Between two looks, doubling from the first to the second. */
 #define FIRST_GAP_NS NS_PER_MS
@@ -335,6 +336,12 @@ static int attempt_held(struct attempt *attempt, struct hf_diag *diag)
 	return sites_switch(attempt, diag);
 }
 
+static unsigned int hold_timeout_ms(const struct tracee *tracee)
+{
+	return HOLD_TIMEOUT_MS +
+	       HOLD_TIMEOUT_PER_THREAD_MS * (unsigned int)tracee->nr_threads;
+}
+
 /*
  * Hold, check, write, let run. Nothing is held or traced afterwards.
  *
@@ -355,7 +362,7 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 	attempt->tracee = tracee;
 	urgency = urgency_begin();
 	attempt->stopped_at_ns = monotonic_ns();
-	r = tracee_hold_all(tracee, HOLD_TIMEOUT_MS, diag);
+	r = tracee_hold_all(tracee, hold_timeout_ms(tracee), diag);
 	if (r == 0) {
 		r = attempt_held(attempt, diag);
 		tracee_release_all(tracee);
