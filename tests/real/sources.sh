@@ -71,7 +71,8 @@ build_real() {
 	local package=$1 log=$REAL/$1/build.log
 	[ -e "$REAL/$package/built" ] && return
 	fetch_source "$package" || return 1
-	if ! (cd "$REAL/$package/src" && "build_$package") >"$log" 2>&1; then
+	# Our own make's flags (no built-in rules, a job server) are not theirs.
+	if ! (unset MAKEFLAGS MFLAGS MAKELEVEL && cd "$REAL/$package/src" && "build_$package") >"$log" 2>&1; then
 		tail -20 "$log" | sed 's/^/# /' >&2
 		return 1
 	fi

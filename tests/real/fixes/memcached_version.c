@@ -4,6 +4,7 @@
  */
 #include "memcached.h"
 #include <hotfix/hotfix.h>
+#include <string.h>
 
 void out_string(conn *c, const char *text)
 {
