@@ -222,7 +222,7 @@ test_revert_in_entry_mode_keeps_what_is_needed()
 	expect 'let 2' '2 1'
 	grep -q hotfix:kept /proc/$PID/maps
 	hotfix recover -p $PID
-	! grep hotfix /proc/$PID/maps || fail 'still mapped, used by nobody'
+	! grep hotfix: /proc/$PID/maps || fail 'still mapped, used by nobody'
 }
 
 test_coroutine()
@@ -263,7 +263,7 @@ test_coroutine_not_looked_for()
 	expect coroutine suspended
 	expect resume 1
 	hotfix recover -p $PID
-	! grep hotfix /proc/$PID/maps || fail 'still mapped, used by nobody'
+	! grep hotfix: /proc/$PID/maps || fail 'still mapped, used by nobody'
 }
 
 # A pointer to the patch's code has been left with the program.

@@ -88,7 +88,7 @@ test_execs_in_the_middle()
 	stderr_says '^hotfix: error: '
 	expect value 1
 	grep -q '^TracerPid:.0$' /proc/$PID/status
-	! grep hotfix /proc/$PID/maps || fail 'something was left in it'
+	! grep hotfix: /proc/$PID/maps || fail 'something was left in it'
 }
 
 # Many processes come and go where the old one was: the number alone is not
@@ -116,7 +116,7 @@ test_pid_reused()
 	hotfix_wait 1
 	stderr_says '^hotfix: error: '
 	expect 'let 1' 1
-	! grep hotfix /proc/$PID/maps || fail 'the successor was patched'
+	! grep hotfix: /proc/$PID/maps || fail 'the successor was patched'
 }
 
 # Agents at the same time: one after the other, or refused; never both.

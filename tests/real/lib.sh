@@ -36,7 +36,7 @@ free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",
 # Mappings with their protections, descriptors and the number of threads. The
 # heap and anonymous memory may grow under load, so their sizes do not count.
 state_of() {
-	awk '$6 ~ /^\// { print $1, $2, $6 } $2 ~ /w.*x|x.*w/ { print "writable and executable:", $0 } /hotfix/' "/proc/$1/maps"
+	awk '$6 ~ /^\// { print $1, $2, $6 } $2 ~ /w.*x|x.*w/ { print "writable and executable:", $0 } /hotfix:/' "/proc/$1/maps"
 	ls "/proc/$1/fd" | wc -l
 	grep -E '^(Threads|SigBlk|SigIgn|SigCgt)' "/proc/$1/status"
 }
