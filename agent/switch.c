@@ -19,7 +19,7 @@
 #define HOLD_TIMEOUT_PER_THREAD_MS 1 /* each must get the processor once */
 
 /* Between two looks, doubling from the first to the second. */
-#define FIRST_GAP_NS NS_PER_MS
+#define FIRST_GAP_NS (100 * NS_PER_US)
 #define LONGEST_GAP_NS (50 * NS_PER_MS)
 
 struct sighting {

@@ -1,6 +1,6 @@
 # What it costs, as ratios in one run: see bench/README.md.
 #
-#   make bench            all of it, about four minutes
+#   make bench            all of it, about six minutes
 #   make bench B=pause    one of: call pause apply cycles
 
 BENCH := $(O)/bench

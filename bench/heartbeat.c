@@ -1,11 +1,12 @@
 /*
  * A target that feels its own pauses.
  *
- *   heartbeat SLEEPERS
+ *   heartbeat SLEEPERS [beat | busy]
  *
  * One thread calls work() without pause and keeps the largest gap between two
- * turns; SLEEPERS threads wait in poll(2). Real-time priority on the last
- * processor where that is allowed, so that the scheduler adds little of its own.
+ * turns; SLEEPERS threads wait in poll(2). "beat": with real-time priority on the
+ * last processor where that is allowed, so that the scheduler adds little of its
+ * own. "busy": as an ordinary thread.
  *
  * Commands on standard input, one answer line each:
  *   address   where work() is
@@ -104,8 +105,11 @@ int main(int argc, char **argv)
 	for (int i = 0; i < sleepers; i++)
 		start(rest, 0);
 	/* A spinning real-time thread on a single processor would starve us. */
-	if (argc > 2 && !strcmp(argv[2], "beat"))
-		start(beat, sysconf(_SC_NPROCESSORS_ONLN) > 1 ? 10 : 0);
+	if (argc > 2)
+		start(beat, !strcmp(argv[2], "beat") &&
+				    sysconf(_SC_NPROCESSORS_ONLN) > 1 ?
+				    10 :
+				    0);
 	puts("ready");
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!strncmp(line, "address", 7)) {
