@@ -61,7 +61,11 @@ LIB_SRC     := $(sort $(wildcard lib/*.c lib/arch/*.c lib/arch/*/*.c))
 AGENT_MAIN  := agent/main.c
 AGENT_SRC   := $(filter-out $(AGENT_MAIN),$(sort $(wildcard agent/*.c)))
 PATCHER_MAIN := patcher/main.c
-PATCHER_SRC := $(filter-out $(PATCHER_MAIN),$(sort $(wildcard patcher/*.c)))
+# What runs inside a recorded build: a program and a library of their own.
+WRAPPER_MAIN := patcher/record/wrapper_main.c
+PRELOAD_SRC := patcher/record/preload.c
+PATCHER_SRC := $(filter-out $(PATCHER_MAIN) $(WRAPPER_MAIN) $(PRELOAD_SRC),\
+	       $(sort $(wildcard patcher/*.c patcher/*/*.c)))
 
 all: $(O)/hotfix $(O)/hotfix-build
 

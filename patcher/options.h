@@ -32,4 +32,14 @@ struct options {
 	size_t nr_replaces;
 	struct strings sources;
 	struct strings extra_flags;
+
+	/* From a source diff: what stands behind "--" is the build command. */
+	const char *source_directory; /* NULL: from replacement sources */
+	struct strings diffs;
+	struct strings build_command;
+	const char *cache;	/* directory; NULL: nothing is kept */
+	unsigned int jobs;	/* 0: the build command's own choice */
+	bool accept_unproven;	/* identity could not be proved */
+	struct strings force_data;   /* variables whose change is accepted */
+	struct strings allow_layout; /* types whose change is accepted */
 };

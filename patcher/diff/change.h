@@ -1,0 +1,64 @@
+/*
+ * What one diff changes in one target: pairs of objects, and of what differs in
+ * them that which the patch brings.
+ */
+#pragma once
+
+#include "../build.h"
+#include "../record/recording.h"
+#include "../source/source_patch.h"
+#include "unit.h"
+
+/* How the rebuilt original compares with the target's own bytes. */
+struct identity {
+	bool checked;
+	bool proven;
+	size_t nr_instructions; /* compared */
+	size_t nr_references;	/* of them checked to lead to the same */
+	/* When not proven: the first difference, in words, with both
+	   instructions. Owned. */
+	char *difference;
+};
+
+/* One object of the target, before and after. */
+struct unit_pair {
+	const char *name; /* of the link input, below the source directory */
+	const struct compile *original_compile; /* NULL: not seen */
+	const struct compile *patched_compile;
+	struct unit *original; /* NULL: the object is new */
+	struct unit *patched;  /* NULL: it is gone */
+};
+
+/* A function of the target that is replaced. */
+struct change {
+	struct unit_pair *pair;
+	struct item *original;
+	struct item *patched;
+	const struct symbol *target; /* in build->symbols */
+	struct identity identity;
+};
+
+/* Something that the patch brings beside the replacements. */
+struct addition {
+	struct unit_pair *pair;
+	struct item *patched; /* new function or variable, literal, table, … */
+};
+
+struct change_set {
+	struct unit_pair *pairs; /* only those whose objects differ */
+	size_t nr_pairs;
+	size_t nr_units; /* objects of the target, changed or not */
+	struct change *changes;
+	size_t nr_changes;
+	struct addition *additions;
+	size_t nr_additions;
+	/* Lines for people: what was not taken, and why. */
+	struct strings left_out;
+	struct source_changes sources;
+};
+
+void change_set_release(struct change_set *set);
+
+/* The change of an original or patched item; NULL. */
+struct change *change_of(const struct change_set *set, const struct item *item);
+bool is_addition(const struct change_set *set, const struct item *patched);

@@ -1,0 +1,91 @@
+/*
+ * A build that was watched: which compiler runs made which objects, and which
+ * objects were linked into what.
+ *
+ *	make ── execve(cc …)        record/preload.c, in LD_PRELOAD, sees every
+ *	          │                 start of a compiler or linker, by any path
+ *	          ▼
+ *	        hotfix-cc cc …      record/wrapper_main.c runs it with
+ *	          │                 -ffunction-sections -fdata-sections -g added
+ *	          ▼
+ *	        DIR/compiles/N.json   what was asked, where, what came out
+ *	        DIR/links/N.json      the result and every object that went in
+ *	        DIR/objects/SHA256.o  a copy of each of those objects
+ *
+ * Objects are known by their digest: an object that was archived, moved,
+ * copied or overwritten by another program's of the same name is still found.
+ * Nothing here knows what a patch is.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "../../lib/digest.h"
+#include "../../lib/diag.h"
+#include "../array.h"
+
+/* One source file, compiled once. Paths are absolute and normalised. */
+struct compile {
+	char *directory; /* the compiler's working directory */
+	char *compiler;	 /* as it was called: "/usr/bin/gcc-12" */
+	struct strings arguments; /* as the build gave them, without argv[0] */
+	char *source;
+	char *output;
+	char *digest; /* SHA-256 of the object, hexadecimal */
+	bool lto;     /* the object holds no machine code */
+	bool assembler; /* the source is .s or .S */
+};
+
+/* One object of a link. */
+struct link_input {
+	char *name;   /* "/src/a.o", "/src/liba.a(b.o)" */
+	char *object; /* the copy of it, below the recording's directory */
+	char *digest;
+	/* Who made it; NULL: not seen (it came with the source, or from a
+	   program that is no compiler that we know). */
+	const struct compile *compile;
+};
+
+/* A program or shared library that was linked; partial links (-r) are resolved:
+   their inputs stand in the place of their result. */
+struct link_step {
+	char *directory;
+	char *output;
+	struct strings arguments;
+	/* Those below the source directory; not the C library's start files. */
+	struct link_input *inputs;
+	size_t nr_inputs;
+};
+
+struct recording {
+	char *directory;
+	struct compile *compiles;
+	size_t nr_compiles;
+	struct link_step *links; /* in the order they were made */
+	size_t nr_links;
+};
+
+/**
+ * recording_read() - what a finished build has left in @directory
+ *
+ * Return: 0; -EBADMSG when a record is damaged; -ENOMEM; -errno.
+ */
+int recording_read(const char *directory, struct recording *ret_recording,
+		   struct hf_diag *diag);
+void recording_release(struct recording *recording);
+
+/**
+ * recording_environment() - the variables under which a build is recorded
+ * @directory:   empty or new; made
+ * @prefix_map:  "OLD=NEW" for -ffile-prefix-map, or NULL
+ * @line_map:    a file of source/line_map.h that compilers of generated sources
+ *		 are to obey, or NULL
+ *
+ * Adds "NAME=VALUE" lines (LD_PRELOAD, CCACHE_DISABLE=1, HOTFIX_RECORD_...).
+ *
+ * Return: 0; -ENOENT when hotfix-cc or hotfix-record.so are not where they were
+ * installed; -ENOMEM; -errno.
+ */
+int recording_environment(const char *directory, const char *prefix_map,
+			  const char *line_map, struct strings *environment,
+			  struct hf_diag *diag);
