@@ -46,6 +46,18 @@ static void field_print(struct output *output, const char *name,
 		output_print(output, "%-10s %s\n", name, value);
 }
 
+static void diffs_print(struct output *output, const struct manifest *manifest)
+{
+	char digest[HEX_SIZE(SHA256_SIZE)];
+
+	for (size_t i = 0; i < manifest->nr_diffs; i++) {
+		hex_encode(manifest->diffs[i].sha256, SHA256_SIZE, digest);
+		output_print(output, "%-10s %s, sha256 %s\n", "diff",
+			     manifest->diffs[i].name, digest);
+	}
+	field_print(output, "built by", manifest->build_command);
+}
+
 static void head_print(struct show *show)
 {
 	const struct manifest *manifest = show->patch->manifest;
@@ -67,9 +79,26 @@ static void head_print(struct show *show)
 	field_print(output, "tool", manifest->tool);
 	field_print(output, "compiler", manifest->compiler);
 	field_print(output, "flags", manifest->flags);
+	diffs_print(output, manifest);
 	field_print(output, "sha256", digest);
 	output_print(output, "%-10s %" PRIu64 " bytes in memory\n", "size",
 		     show->patch->image_size);
+}
+
+static json_t *diffs_json(const struct manifest *manifest)
+{
+	char digest[HEX_SIZE(SHA256_SIZE)];
+	json_t *diffs = json_array();
+
+	for (size_t i = 0; i < manifest->nr_diffs; i++) {
+		json_t *diff = json_object();
+
+		hex_encode(manifest->diffs[i].sha256, SHA256_SIZE, digest);
+		json_put(diff, "name", json_text(manifest->diffs[i].name));
+		json_put(diff, "sha256", json_text(digest));
+		json_add(diffs, diff);
+	}
+	return diffs;
 }
 
 static void head_json(struct show *show)
@@ -94,6 +123,9 @@ static void head_json(struct show *show)
 	json_put(root, "tool", json_text(manifest->tool));
 	json_put(root, "compiler", json_text(manifest->compiler));
 	json_put(root, "flags", json_text(manifest->flags));
+	if (manifest->nr_diffs)
+		json_put(root, "diffs", diffs_json(manifest));
+	json_put(root, "build_command", json_text(manifest->build_command));
 	json_put(root, "digest", json_text(digest));
 	json_put(root, "image_size",
 		 json_integer((json_int_t)show->patch->image_size));
@@ -136,6 +168,10 @@ static void imports_print(struct show *show)
 		output_print(output, "\nproved when it was built\n");
 	for (size_t i = 0; i < manifest->nr_proof; i++)
 		output_print(output, "  %s\n", manifest->proof[i]);
+	if (manifest->nr_overrides)
+		output_print(output, "\naccepted by its author, against advice\n");
+	for (size_t i = 0; i < manifest->nr_overrides; i++)
+		output_print(output, "  %s\n", manifest->overrides[i]);
 }
 
 static json_t *import_json(const struct manifest_import *from)
@@ -157,7 +193,7 @@ static void imports_json(struct show *show)
 {
 	const struct manifest *manifest = show->patch->manifest;
 	json_t *imports = json_array(), *hooks = json_object();
-	json_t *proof = json_array();
+	json_t *proof = json_array(), *overrides = json_array();
 
 	for (size_t i = 0; i < manifest->nr_imports; i++)
 		json_add(imports, import_json(&manifest->imports[i]));
@@ -170,6 +206,9 @@ static void imports_json(struct show *show)
 	json_put(show->output->root, "imports", imports);
 	json_put(show->output->root, "hooks", hooks);
 	json_put(show->output->root, "proof", proof);
+	for (size_t i = 0; i < manifest->nr_overrides; i++)
+		json_add(overrides, json_text(manifest->overrides[i]));
+	json_put(show->output->root, "overrides", overrides);
 }
 
 /* Where the bytes of @vaddr stand in the patch file, or NULL. */
@@ -249,6 +288,49 @@ static int old_listing(const struct show *show,
 			    function->vaddr, ret_listing, diag);
 }
 
+/* Whether the source that the fix was made for is what runs. */
+static void identity_print(struct output *output,
+			   const struct manifest_function *function)
+{
+	switch (function->identity) {
+	case IDENTITY_NOT_COMPARED:
+		break;
+	case IDENTITY_PROVEN:
+		output_print(output,
+			     "  rebuilt from source it is what the target "
+			     "runs: %" PRIu32 " instructions and %" PRIu32
+			     " references compared\n",
+			     function->identity_instructions,
+			     function->identity_references);
+		break;
+	case IDENTITY_UNPROVEN:
+		output_print(output,
+			     "  NOT PROVEN: rebuilt from source it differs from "
+			     "what the target runs%s%s\n",
+			     function->difference ? ": " : "",
+			     function->difference ?: "");
+		break;
+	}
+}
+
+static void identity_json(json_t *object,
+			  const struct manifest_function *function)
+{
+	json_t *identity;
+
+	if (function->identity == IDENTITY_NOT_COMPARED)
+		return;
+	identity = json_object();
+	json_put(identity, "proven",
+		 json_boolean(function->identity == IDENTITY_PROVEN));
+	json_put(identity, "instructions",
+		 json_integer(function->identity_instructions));
+	json_put(identity, "references",
+		 json_integer(function->identity_references));
+	json_put(identity, "difference", json_text(function->difference));
+	json_put(object, "identity", identity);
+}
+
 static void function_print(struct show *show,
 			   const struct manifest_function *function,
 			   const struct listing *old, const struct listing *new)
@@ -273,6 +355,9 @@ static void function_print(struct show *show,
 			     function->parts[i].vaddr);
 	if (function->calls_original)
 		output_print(output, "  calls the original\n");
+	if (function->why)
+		output_print(output, "  changed: %s\n", function->why);
+	identity_print(output, function);
 	listings_print(old, new, output);
 }
 
@@ -296,6 +381,8 @@ static void function_json(struct show *show,
 		 json_integer((json_int_t)function->replacement_size));
 	json_put(object, "calls_original",
 		 json_boolean(function->calls_original));
+	json_put(object, "why", json_text(function->why));
+	identity_json(object, function);
 	json_put(object, "old", old->nr ? listing_json(old) : json_null());
 	json_put(object, "new", listing_json(new));
 	json_add(json_array_of(show->output->root, "functions"), object);

@@ -20,6 +20,7 @@
 #define PARTS_MAX 64
 #define IMPORTS_MAX 65536
 #define PROOF_MAX 4096
+#define DIFFS_MAX 1024
 #define STRING_MAX 4096
 #define JSON_SIZE_MAX (16u << 20)
 /* No user address is higher, so that address plus size never overflows. */
@@ -169,6 +170,8 @@ static const char *const tls_names[] = { "executable", "thread-pointer-slot",
 					 "module-slot", NULL };
 static const char *const target_kind_names[] = { "executable", "library",
 						 NULL };
+static const char *const identity_names[] = { "not-compared", "proven",
+					      "unproven", NULL };
 static const char *const hook_names[] = { "pre-apply", "post-apply",
 					  "pre-revert", "post-revert", NULL };
 
@@ -200,6 +203,13 @@ static const struct member replacement_members[] = {
 	END,
 };
 
+static bool identity_was_compared(const void *object)
+{
+	const struct manifest_function *function = object;
+
+	return function->identity != IDENTITY_NOT_COMPARED;
+}
+
 static const struct member function_members[] = {
 	STRING("name", struct manifest_function, name, is_name),
 	OPTIONAL("source", struct manifest_function, source, is_line),
@@ -211,6 +221,15 @@ static const struct member function_members[] = {
 	OBJECT("plan", struct manifest_function, plan, plan_members),
 	LIST("parts", struct manifest_function, parts, one_part, 0, PARTS_MAX),
 	GROUP("replacement", replacement_members),
+	OPTIONAL("why", struct manifest_function, why, is_line),
+	ENUM("identity", struct manifest_function, identity, identity_names),
+	{ VALUE_NUMBER, "identity_instructions",
+	  FIELD(struct manifest_function, identity_instructions), .min = 0,
+	  .max = UINT32_MAX, .applies = identity_was_compared },
+	{ VALUE_NUMBER, "identity_references",
+	  FIELD(struct manifest_function, identity_references), .min = 0,
+	  .max = UINT32_MAX, .applies = identity_was_compared },
+	OPTIONAL("difference", struct manifest_function, difference, is_text),
 	END,
 };
 static const struct member one_function = GROUP(NULL, function_members);
@@ -287,9 +306,15 @@ static const struct member target_members[] = {
 	END,
 };
 
-static const struct member one_proof_line = { VALUE_STRING,
-					      .size = sizeof(char *),
-					      .valid = is_line };
+static const struct member one_line = { VALUE_STRING, .size = sizeof(char *),
+					.valid = is_line };
+
+static const struct member diff_members[] = {
+	STRING("name", struct manifest_diff, name, is_line),
+	SHA256("sha256", struct manifest_diff, sha256),
+	END,
+};
+static const struct member one_diff = GROUP(NULL, diff_members);
 
 static const struct member manifest_members[] = {
 	STRING("name", struct manifest, name, manifest_name_valid),
@@ -305,7 +330,10 @@ static const struct member manifest_members[] = {
 	     FUNCTIONS_MAX),
 	LIST("imports", struct manifest, imports, one_import, 0, IMPORTS_MAX),
 	OBJECT("hooks", struct manifest, hooks, hooks_members),
-	LIST("proof", struct manifest, proof, one_proof_line, 0, PROOF_MAX),
+	LIST("proof", struct manifest, proof, one_line, 0, PROOF_MAX),
+	LIST("overrides", struct manifest, overrides, one_line, 0, PROOF_MAX),
+	LIST("diffs", struct manifest, diffs, one_diff, 0, DIFFS_MAX),
+	OPTIONAL("build_command", struct manifest, build_command, is_text),
 	END,
 };
 

@@ -28,6 +28,13 @@ struct manifest_part {
 	uint8_t sha256[SHA256_SIZE];
 };
 
+/* Whether the function, built anew from its source, is what the target runs. */
+enum manifest_identity {
+	IDENTITY_NOT_COMPARED, /* the patch is from a replacement source */
+	IDENTITY_PROVEN,
+	IDENTITY_UNPROVEN, /* accepted by the author, see `overrides` */
+};
+
 /* A function of the target that the patch replaces. */
 struct manifest_function {
 	char *name;
@@ -45,6 +52,12 @@ struct manifest_function {
 	uint64_t replacement_vaddr;
 	uint64_t replacement_size;
 	bool calls_original; /* HOTFIX_ORIGINAL is used: not if reentered */
+	/* From a source diff only. */
+	char *why; /* it changed: "own code"; may be NULL */
+	enum manifest_identity identity;
+	uint32_t identity_instructions; /* that were compared */
+	uint32_t identity_references;	/* of them, checked to lead to the same */
+	char *difference; /* IDENTITY_UNPROVEN: the first one, may be NULL */
 };
 
 enum import_kind {
@@ -103,6 +116,12 @@ struct manifest_target {
 	uint16_t machine; /* e_machine */
 };
 
+/* A diff that the patch was built from. */
+struct manifest_diff {
+	char *name; /* base name of the file */
+	uint8_t sha256[SHA256_SIZE];
+};
+
 struct manifest {
 	char *name; /* [A-Za-z0-9][A-Za-z0-9._-]*, at most MANIFEST_NAME_MAX */
 	char *reason; /* may be NULL */
@@ -121,6 +140,13 @@ struct manifest {
 	/* What was proved at build time and how; one line each. */
 	char **proof;
 	size_t nr_proof;
+	/* What the author accepted against advice, one line each. */
+	char **overrides;
+	size_t nr_overrides;
+	/* From a source diff only. */
+	struct manifest_diff *diffs;
+	size_t nr_diffs;
+	char *build_command; /* may be NULL */
 };
 
 const char *hook_kind_name(enum hook_kind kind);

@@ -24,6 +24,10 @@ static struct manifest_function sample_functions[] = {
 		.replacement_vaddr = 0x1000,
 		.replacement_size = 0x40,
 		.calls_original = true,
+		.why = "own code",
+		.identity = IDENTITY_PROVEN,
+		.identity_instructions = 17,
+		.identity_references = 3,
 	},
 	{
 		.name = "is_open",
@@ -34,6 +38,9 @@ static struct manifest_function sample_functions[] = {
 		.replacement = "is_open_fixed",
 		.replacement_vaddr = 0x1040,
 		.replacement_size = 0x10,
+		.identity = IDENTITY_UNPROVEN,
+		.identity_instructions = 2,
+		.difference = "at +0x4: xor %eax,%eax\ninstead of mov $0,%eax",
 	},
 };
 
@@ -78,6 +85,12 @@ static struct manifest_import sample_imports[] = {
 
 static char *sample_proof[] = { "every site decoded", "no inlined copies" };
 
+static char *sample_overrides[] = { "accept-unproven: is_open()" };
+
+static struct manifest_diff sample_diffs[] = {
+	{ "CVE-2026-1234.patch", { 7 } },
+};
+
 static struct manifest sample_manifest = {
 	.name = "CVE-2026-1234",
 	.reason = "orders do not land\nseen since Monday",
@@ -96,4 +109,9 @@ static struct manifest sample_manifest = {
 	.hooks = { [HOOK_PRE_APPLY] = { "may_apply", 0x1050 } },
 	.proof = sample_proof,
 	.nr_proof = 2,
+	.overrides = sample_overrides,
+	.nr_overrides = 1,
+	.diffs = sample_diffs,
+	.nr_diffs = 1,
+	.build_command = "make -j2",
 };

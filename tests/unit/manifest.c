@@ -77,6 +77,12 @@ TEST(every_member_is_read)
 	CHECK_EQ(m->target.machine, EM_X86_64);
 	CHECK_EQ(m->nr_proof, 2);
 	CHECK_STR(m->proof[1], "no inlined copies");
+	CHECK_EQ(m->nr_overrides, 1);
+	CHECK_STR(m->overrides[0], sample_overrides[0]);
+	CHECK_EQ(m->nr_diffs, 1);
+	CHECK_STR(m->diffs[0].name, "CVE-2026-1234.patch");
+	CHECK_EQ(m->diffs[0].sha256[0], 7);
+	CHECK_STR(m->build_command, "make -j2");
 	CHECK_STR(m->hooks[HOOK_PRE_APPLY].symbol, "may_apply");
 	CHECK_EQ(m->hooks[HOOK_PRE_APPLY].vaddr, 0x1050);
 	CHECK(!m->hooks[HOOK_POST_APPLY].symbol);
@@ -102,7 +108,15 @@ TEST(every_member_is_read)
 	CHECK_EQ(f->replacement_vaddr, 0x1000);
 	CHECK_EQ(f->replacement_size, 0x40);
 	CHECK(f->calls_original);
+	CHECK_STR(f->why, "own code");
+	CHECK_EQ(f->identity, IDENTITY_PROVEN);
+	CHECK_EQ(f->identity_instructions, 17);
+	CHECK_EQ(f->identity_references, 3);
+	CHECK(!f->difference);
 	f = &m->functions[1];
+	CHECK(!f->why);
+	CHECK_EQ(f->identity, IDENTITY_UNPROVEN);
+	CHECK_STR(f->difference, sample_functions[1].difference);
 	CHECK(!f->source);
 	CHECK_EQ(f->gap_behind, 13);
 	CHECK_EQ(f->plan.relay, 3);
