@@ -1,0 +1,204 @@
+#include "choose.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Less than this in common is another program. */
+#define LIKENESS_MIN 50
+
+struct names {
+	const char **items; /* sorted, each once */
+	size_t nr;
+};
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void names_sort(struct names *names)
+{
+	size_t kept = 0;
+
+	if (!names->nr)
+		return;
+	qsort(names->items, names->nr, sizeof(*names->items), by_text);
+	for (size_t i = 1; i < names->nr; i++)
+		if (strcmp(names->items[kept], names->items[i]))
+			names->items[++kept] = names->items[i];
+	names->nr = kept + 1;
+}
+
+static bool names_has(const struct names *names, const char *name)
+{
+	return names->nr && bsearch(&name, names->items, names->nr,
+				    sizeof(*names->items), by_text);
+}
+
+static int names_add(struct names *names, const char *name)
+{
+	const char **entry = array_append(names->items, names->nr);
+
+	if (!entry)
+		return -ENOMEM;
+	*entry = name;
+	return 0;
+}
+
+/* ---- likeness ----------------------------------------------------------- */
+
+struct likeness {
+	const struct names *target;
+	size_t nr_common, nr_others;
+};
+
+static void count_object(const struct elf_file *file, struct likeness *likeness)
+{
+	struct elf_symbols symbols = elf_symbols(file, SHT_SYMTAB);
+
+	for (size_t i = 1; i < symbols.nr; i++) {
+		const Elf64_Sym *symbol = &symbols.entries[i];
+
+		if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC ||
+		    symbol->st_shndx == SHN_UNDEF)
+			continue;
+		if (names_has(likeness->target,
+			      elf_symbol_name(file, &symbols, i)))
+			likeness->nr_common++;
+		else
+			likeness->nr_others++;
+	}
+}
+
+/* In percent of all functions that either has. */
+static unsigned int likeness_of(const struct link_step *link,
+				const struct names *target)
+{
+	struct likeness likeness = { .target = target };
+	size_t common;
+
+	for (size_t i = 0; i < link->nr_inputs; i++) {
+		owned(elf_close_p) struct elf_file *file = NULL;
+
+		/* What cannot be read has nothing in common. */
+		if (!elf_open(link->inputs[i].object, &file, NULL))
+			count_object(file, &likeness);
+	}
+	common = likeness.nr_common < target->nr ? likeness.nr_common :
+						   target->nr;
+	if (!common)
+		return 0;
+	return (unsigned int)(100 * common /
+			      (target->nr + likeness.nr_others));
+}
+
+static int target_names(const struct build *build, struct names *names)
+{
+	for (size_t i = 0; i < build->symbols.nr; i++) {
+		const struct symbol *symbol = &build->symbols.entries[i];
+
+		if (symbol_class(symbol) == SYMBOL_FUNCTION &&
+		    names_add(names, symbol->name))
+			return -ENOMEM;
+	}
+	names_sort(names);
+	return 0;
+}
+
+/* ---- choosing ----------------------------------------------------------- */
+
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* A build that ends in an LTO link cannot be compared by objects. */
+static int refuse_lto(const struct build *build, const struct link_step *link,
+		      struct hf_diag *diag)
+{
+	hf_refuse(diag, "object-lto",
+		  "%s is linked with link-time optimisation (-flto): its "
+		  "objects hold no machine code that could be compared",
+		  link->output);
+	hf_hint(diag, "write the fix as a replacement source: hotfix-build "
+		      "--target %s -o OUT.hotfix.so fix.c",
+		build->options->target);
+	return -ECANCELED;
+}
+
+static bool is_lto(const struct link_step *link)
+{
+	for (size_t i = 0; i < link->nr_inputs; i++)
+		if (link->inputs[i].compile && link->inputs[i].compile->lto)
+			return true;
+	return false;
+}
+
+static int refuse_not_built(const struct build *build,
+			    const struct recording *recording,
+			    const struct link_step *best, unsigned int likeness,
+			    struct hf_diag *diag)
+{
+	hf_refuse(diag, "target-not-built",
+		  "none of the %zu programs and libraries that the build "
+		  "command linked is %s",
+		  recording->nr_links, build->options->target);
+	if (best)
+		hf_detail(diag,
+			  "(the nearest, %s, has %u %% of its functions)",
+			  best->output, likeness);
+	hf_hint(diag, "give the command that builds %s, and the source of the "
+		      "very release that runs",
+		base_of(build->options->target));
+	if (!build->symbols.complete)
+		hf_hint(diag, "%s is stripped: give its debug file with "
+			      "--debuginfo",
+			build->target->name);
+	return -ECANCELED;
+}
+
+int choose_link(const struct build *build, const struct recording *recording,
+		const struct link_step **ret_link, struct hf_diag *diag)
+{
+	const char *name = base_of(build->options->target);
+	const struct link_step *best = NULL, *lto = NULL;
+	struct names names = { 0 };
+	unsigned int most = 0;
+	int r = target_names(build, &names);
+
+	for (size_t i = 0; i < recording->nr_links && !r; i++) {
+		const struct link_step *link = &recording->links[i];
+		unsigned int likeness = likeness_of(link, &names);
+		bool is_called_alike = !strcmp(base_of(link->output), name);
+
+		if (is_called_alike && is_lto(link))
+			lto = link;
+		/* The last one counts, of those called alike before others. */
+		if (!likeness || likeness < most ||
+		    (likeness == most && best && !is_called_alike &&
+		     !strcmp(base_of(best->output), name)))
+			continue;
+		most = likeness;
+		best = link;
+	}
+	free(names.items);
+	if (r)
+		return hf_fail(diag, r, "cannot look for the target's link");
+	if (most >= LIKENESS_MIN) {
+		*ret_link = best;
+		return is_lto(best) ? refuse_lto(build, best, diag) : 0;
+	}
+	return lto ? refuse_lto(build, lto, diag) :
+		     refuse_not_built(build, recording, best, most, diag);
+}
+
+const struct link_step *choose_same(const struct recording *recording,
+				    const struct link_step *link)
+{
+	for (size_t i = recording->nr_links; i--;)
+		if (!strcmp(recording->links[i].output, link->output))
+			return &recording->links[i];
+	return NULL;
+}

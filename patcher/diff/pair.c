@@ -1,0 +1,123 @@
+#include "pair.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The inputs of a link that have no partner yet. */
+struct pool {
+	const struct link_step *link;
+	bool *used;
+};
+
+typedef bool matches_fn(const struct link_input *a, const struct link_input *b);
+
+static bool same_name(const struct link_input *a, const struct link_input *b)
+{
+	return !strcmp(a->name, b->name);
+}
+
+static bool same_source(const struct link_input *a, const struct link_input *b)
+{
+	return a->compile && b->compile &&
+	       !strcmp(a->compile->source, b->compile->source);
+}
+
+/* The first free one: two members of one name keep their order. */
+static const struct link_input *pool_take(struct pool *pool,
+					  const struct link_input *like,
+					  matches_fn *matches)
+{
+	for (size_t i = 0; i < pool->link->nr_inputs; i++) {
+		const struct link_input *input = &pool->link->inputs[i];
+
+		if (pool->used[i] || !matches(input, like))
+			continue;
+		pool->used[i] = true;
+		return input;
+	}
+	return NULL;
+}
+
+static int open_unit(const struct link_input *input, struct unit **ret_unit,
+		     struct hf_diag *diag)
+{
+	int r = unit_open(input->object, ret_unit, diag);
+
+	return r ? hf_context(diag, r, "%s", input->name) : 0;
+}
+
+static int add_pair(struct change_set *set, const struct link_input *original,
+		    const struct link_input *patched, struct hf_diag *diag)
+{
+	struct unit_pair *pair;
+	int r = 0;
+
+	if (original && patched && !strcmp(original->digest, patched->digest))
+		return 0;
+	pair = array_append(set->pairs, set->nr_pairs);
+	if (!pair)
+		return hf_fail(diag, -ENOMEM, "cannot pair objects");
+	pair->name = (original ?: patched)->name;
+	if (original) {
+		pair->original_compile = original->compile;
+		r = open_unit(original, &pair->original, diag);
+	}
+	if (patched && !r) {
+		pair->patched_compile = patched->compile;
+		r = open_unit(patched, &pair->patched, diag);
+	}
+	return r;
+}
+
+/* Names decide for all before any source does: a source may be in two. */
+static void find_partners(const struct link_step *original, struct pool *pool,
+			  const struct link_input **partners)
+{
+	for (size_t i = 0; i < original->nr_inputs; i++)
+		partners[i] = pool_take(pool, &original->inputs[i], same_name);
+	for (size_t i = 0; i < original->nr_inputs; i++)
+		if (!partners[i])
+			partners[i] = pool_take(pool, &original->inputs[i],
+						same_source);
+}
+
+static int pair_known(const struct link_step *original, struct pool *pool,
+		      struct change_set *set, struct hf_diag *diag)
+{
+	owned(free_p) const struct link_input **partners =
+		calloc(original->nr_inputs + 1, sizeof(*partners));
+	int r = 0;
+
+	if (!partners)
+		return hf_fail(diag, -ENOMEM, "cannot pair objects");
+	find_partners(original, pool, partners);
+	for (size_t i = 0; i < original->nr_inputs && !r; i++)
+		r = add_pair(set, &original->inputs[i], partners[i], diag);
+	return r;
+}
+
+static int pair_new(const struct pool *pool, struct change_set *set,
+		    struct hf_diag *diag)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pool->link->nr_inputs && !r; i++)
+		if (!pool->used[i])
+			r = add_pair(set, NULL, &pool->link->inputs[i], diag);
+	return r;
+}
+
+int pair_objects(const struct link_step *original,
+		 const struct link_step *patched, struct change_set *set,
+		 struct hf_diag *diag)
+{
+	owned(free_p) bool *used = calloc(patched->nr_inputs + 1, sizeof(*used));
+	struct pool pool = { patched, used };
+	int r;
+
+	if (!used)
+		return hf_fail(diag, -ENOMEM, "cannot pair objects");
+	set->nr_units = original->nr_inputs;
+	r = pair_known(original, &pool, set, diag);
+	return r ?: pair_new(&pool, set, diag);
+}
