@@ -237,16 +237,27 @@ static int refuse_malformed(const struct relocation *at, const char *why,
 			at->reloc->vaddr, why);
 }
 
-static int refuse_reach(const struct relocation *at, int64_t distance,
-			struct hf_diag *diag)
+static int refuse_reach(const struct relocation *at, enum reloc_class class,
+			uint64_t value, struct hf_diag *diag)
 {
 	const struct manifest_import *import = relocation_import(at);
+	const char *name = import ? import->name : "itself";
 
+	if (class == RELOC_PC_RELATIVE)
+		return hf_refuse(diag, "out-of-reach",
+				 "patch %s refers to %s by 32 bits, but it is %lld MiB away",
+				 at->patch->manifest->name, name,
+				 (long long)value / (1 << 20));
 	return hf_refuse(diag, "out-of-reach",
-			 "patch %s refers to %s by 32 bits, but it is %lld MiB away",
-			 at->patch->manifest->name,
-			 import ? import->name : "itself",
-			 (long long)distance / (1 << 20));
+			 "patch %s refers to %s by an address of 32 bits, but that is %#" PRIx64,
+			 at->patch->manifest->name, name, value);
+}
+
+static bool fits_low(enum reloc_class class, uint64_t value)
+{
+	if (class == RELOC_ABSOLUTE_LOW)
+		return value == (uint32_t)value;
+	return (int64_t)value == (int32_t)value;
 }
 
 /* @ret_value: to be stored at the relocation's place. */
@@ -292,6 +303,8 @@ static int relocation_value(const struct relocation *at,
 		*ret_value = at->base + addend;
 		return 0;
 	case RELOC_ABSOLUTE:
+	case RELOC_ABSOLUTE_LOW:
+	case RELOC_ABSOLUTE_LOW_SIGNED:
 		*ret_value = relocation_symbol(at) + addend;
 		return 0;
 	case RELOC_PC_RELATIVE:
@@ -307,8 +320,9 @@ static int relocation_value(const struct relocation *at,
 	}
 }
 
-static int relocation_store(const struct relocation *at, uint64_t value,
-			    uint8_t *image, struct hf_diag *diag)
+static int relocation_store(const struct relocation *at, enum reloc_class class,
+			    uint64_t value, uint8_t *image,
+			    struct hf_diag *diag)
 {
 	size_t size = at->patch->arch->reloc_size(at->reloc->type);
 	uint64_t image_size = at->patch->image_size;
@@ -318,8 +332,8 @@ static int relocation_store(const struct relocation *at, uint64_t value,
 	if (at->reloc->vaddr > image_size ||
 	    size > image_size - at->reloc->vaddr)
 		return refuse_malformed(at, "outside of the image", diag);
-	if (size == 4 && (int64_t)value != (int32_t)value)
-		return refuse_reach(at, (int64_t)value, diag);
+	if (size == 4 && !fits_low(class, value))
+		return refuse_reach(at, class, value, diag);
 	/* Little-endian, as every machine that we know. */
 	memcpy(image + at->reloc->vaddr, &value, size);
 	return 0;
@@ -341,7 +355,7 @@ static int relocation_apply(const struct relocation *at, uint8_t *image,
 	r = relocation_value(at, class, &value, diag);
 	if (r)
 		return r;
-	return relocation_store(at, value, image, diag);
+	return relocation_store(at, class, value, image, diag);
 }
 
 static int segments_load(const struct patch_file *patch, uint8_t *image,
@@ -365,6 +379,19 @@ static int segments_load(const struct patch_file *patch, uint8_t *image,
 			       segment->file_size);
 	}
 	return 0;
+}
+
+hf_addr link_highest_end(const struct patch_file *patch)
+{
+	for (size_t i = 0; i < patch->nr_relocs; i++) {
+		enum reloc_class class =
+			patch->arch->reloc_class(patch->relocs[i].type);
+
+		if (class == RELOC_ABSOLUTE_LOW ||
+		    class == RELOC_ABSOLUTE_LOW_SIGNED)
+			return 1ull << 31;
+	}
+	return UINT64_MAX;
 }
 
 int link_relocate(const struct patch_file *patch,

@@ -35,6 +35,12 @@ int link_resolve(const struct patch_file *patch,
 		 struct hf_diag *diag);
 void link_values_release(struct link_values *values);
 
+/*
+ * Where the image must end: code that was compiled for a fixed address holds
+ * addresses in 32 bits, some zero-, some sign-extended. UINT64_MAX: anywhere.
+ */
+hf_addr link_highest_end(const struct patch_file *patch);
+
 /**
  * link_relocate() - the patch's image as it will stand at @base
  * @image: patch->image_size bytes, filled by this function

@@ -121,28 +121,39 @@ static void gaps_search(const struct mappings *mappings, struct search *search)
 		gap_consider(search, below, NULL);
 }
 
+static int refuse_no_room(struct range near, uint64_t reach, uint64_t size,
+			  hf_addr highest_end, struct hf_diag *diag)
+{
+	hf_refuse(diag, "no-room",
+		  "no free %llu bytes within %llu MiB of the module at %#llx-%#llx",
+		  (unsigned long long)size, (unsigned long long)(reach >> 20),
+		  (unsigned long long)near.start,
+		  (unsigned long long)near.end);
+	if (highest_end < HIGHEST_ADDRESS)
+		hf_detail(diag,
+			  "and below %#llx: the patch holds addresses in 32 bits, as code for a fixed address does",
+			  (unsigned long long)highest_end);
+	hf_hint(diag,
+		"the address space around the module is full, or the module itself is too large;");
+	hf_hint(diag,
+		"256 MiB above the heap and below the stack are kept for their growth");
+	return -ECANCELED;
+}
+
 int place_find(const struct mappings *mappings, struct range near,
-	       uint64_t reach, uint64_t size, hf_addr *ret_address,
-	       struct hf_diag *diag)
+	       uint64_t reach, uint64_t size, hf_addr highest_end,
+	       hf_addr *ret_address, struct hf_diag *diag)
 {
 	struct search search = { .near = near, .size = size };
 
-	if (!window_make(near, reach, &search.window))
+	if (!window_make(near, reach, &search.window)) {
+		if (search.window.end > highest_end)
+			search.window.end = align_down(highest_end,
+						       HF_PAGE_SIZE);
 		gaps_search(mappings, &search);
-	if (!search.found) {
-		hf_refuse(diag, "no-room",
-			  "no free %llu bytes within %llu MiB of the module at %#llx-%#llx",
-			  (unsigned long long)size,
-			  (unsigned long long)(reach >> 20),
-			  (unsigned long long)near.start,
-			  (unsigned long long)near.end);
-		hf_hint(diag,
-			"the address space around the module is full, or the module itself is too large;");
-		hf_hint(diag,
-			"256 MiB above the heap and below the stack are kept for their growth");
-		return -ECANCELED;
 	}
-
+	if (!search.found)
+		return refuse_no_room(near, reach, size, highest_end, diag);
 	*ret_address = search.best;
 	return 0;
 }

@@ -25,6 +25,7 @@
  * place_find() - a hole of @size bytes from which all of @near is in reach
  * @reach: largest distance, in bytes, either way (2 GiB less a margin)
  * @size:  page-aligned
+ * @highest_end: the hole ends there at the latest; UINT64_MAX: anywhere
  *
  * Every byte of the hole reaches every byte of @near. The nearest hole below
  * the module is taken, else the best above it, as far from the heap as the
@@ -35,5 +36,5 @@
  * Return: 0; -ECANCELED (code "no-room") when there is none.
  */
 int place_find(const struct mappings *mappings, struct range near,
-	       uint64_t reach, uint64_t size, hf_addr *ret_address,
-	       struct hf_diag *diag);
+	       uint64_t reach, uint64_t size, hf_addr highest_end,
+	       hf_addr *ret_address, struct hf_diag *diag);

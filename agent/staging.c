@@ -194,7 +194,8 @@ int staging_plan(const struct target *target, const struct patch_file *patch,
 		return r;
 	staging->total_size = control_size(patch) + patch->image_size;
 	r = place_find(&target->mappings, staging->module->range, REACH,
-		       staging->total_size, &staging->base, diag);
+		       staging->total_size, link_highest_end(patch),
+		       &staging->base, diag);
 	if (r < 0)
 		return r;
 	return sites_stage(staging, target, mode, diag);

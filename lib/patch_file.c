@@ -466,6 +466,21 @@ static bool is_tls(enum reloc_class class)
 	       class == RELOC_TLS_THREAD_POINTER;
 }
 
+/* Whether compilers put such a field into an instruction. */
+static bool is_of_code(enum reloc_class class, size_t size)
+{
+	switch (class) {
+	case RELOC_RELATIVE:
+	case RELOC_ABSOLUTE:
+	case RELOC_ABSOLUTE_LOW:
+	case RELOC_ABSOLUTE_LOW_SIGNED:
+	case RELOC_PC_RELATIVE:
+		return true;
+	default:
+		return is_tls(class) && size == 4;
+	}
+}
+
 /*
  * .rela.dyn and .rela.plt write only where a dynamic loader could, into data.
  * Code may be relocated by .rela.hotfix, while it is still in our own memory.
@@ -475,8 +490,9 @@ static int place_check(struct reader *reader, const Elf64_Rela *rela,
 {
 	const struct arch *arch = reader->patch->arch;
 	const uint32_t type = (uint32_t)ELF64_R_TYPE(rela->r_info);
-	const struct patch_segment *segment = segment_at(
-		reader->patch, rela->r_offset, arch->reloc_size(type));
+	const size_t size = arch->reloc_size(type);
+	const struct patch_segment *segment =
+		segment_at(reader->patch, rela->r_offset, size);
 	bool allowed;
 
 	if (!segment)
@@ -488,7 +504,7 @@ static int place_check(struct reader *reader, const Elf64_Rela *rela,
 		allowed = segment->protection & PROT_WRITE;
 	else
 		allowed = !(segment->protection & PROT_EXEC) ||
-			  class == RELOC_PC_RELATIVE || class == RELOC_ABSOLUTE;
+			  is_of_code(class, size);
 	if (!allowed)
 		return malformed(
 			reader->diag,
@@ -546,6 +562,15 @@ static int import_resolve(struct reader *reader, const char *name,
 	return 0;
 }
 
+static bool is_low(enum reloc_class class)
+{
+	return class == RELOC_ABSOLUTE_LOW ||
+	       class == RELOC_ABSOLUTE_LOW_SIGNED;
+}
+
+/*
+ * Without a symbol, 64-bit (RELATIVE) and 32-bit addresses are the patch's own.
+ */
 static int symbol_resolve(struct reader *reader, const Elf64_Rela *rela,
 			  enum reloc_class class, bool may_import,
 			  struct patch_reloc *reloc)
@@ -555,7 +580,8 @@ static int symbol_resolve(struct reader *reader, const Elf64_Rela *rela,
 	Elf64_Sym symbol;
 	int r;
 
-	if (class == RELOC_RELATIVE && index == 0)
+	if (index == 0 &&
+	    (class == RELOC_RELATIVE || (may_import && is_low(class))))
 		return 0;
 	if (is_tls(class) && index == 0)
 		return unsupported(

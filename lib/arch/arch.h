@@ -20,8 +20,11 @@ enum reloc_class {
 	RELOC_NONE,
 	RELOC_RELATIVE,	  /* image base + addend */
 	RELOC_ABSOLUTE,	  /* symbol + addend, 64 bits */
+	RELOC_ABSOLUTE_LOW,	   /* the same in 32 bits, zero-extended */
+	RELOC_ABSOLUTE_LOW_SIGNED, /* the same in 32 bits, sign-extended */
 	RELOC_PC_RELATIVE, /* symbol + addend - place, 32 bits signed */
 	RELOC_TLS_MODULE, /* the dynamic loader's number of a module */
+	/* 64 bits in data, 32 signed ones in code; see reloc_size(). */
 	RELOC_TLS_OFFSET, /* offset in the module's TLS block */
 	RELOC_TLS_THREAD_POINTER, /* offset from the thread pointer */
 };

@@ -27,8 +27,8 @@ static const struct link_values link_values = { values, ARRAY_SIZE(values) };
 
 static uint8_t file[0x20] = { 0x11, 0x22, 0x33, 0x44 };
 
-static int relocate(const struct patch_reloc *reloc, uint8_t *image,
-		    struct hf_diag *diag)
+static int relocate_at(const struct patch_reloc *reloc, hf_addr base,
+		       uint8_t *image, struct hf_diag *diag)
 {
 	static struct manifest manifest = {
 		.name = STR("fix"),
@@ -49,7 +49,13 @@ static int relocate(const struct patch_reloc *reloc, uint8_t *image,
 		.relocs = &copy, .nr_relocs = 1,
 	};
 
-	return link_relocate(&patch, &link_values, BASE, image, diag);
+	return link_relocate(&patch, &link_values, base, image, diag);
+}
+
+static int relocate(const struct patch_reloc *reloc, uint8_t *image,
+		    struct hf_diag *diag)
+{
+	return relocate_at(reloc, BASE, image, diag);
 }
 
 TEST(classes)
@@ -80,6 +86,9 @@ TEST(classes)
 		{ R_X86_64_DTPMOD64, 2, 0, 3, 8 },
 		{ R_X86_64_DTPOFF64, 2, 0, 0x20, 8 },
 		{ R_X86_64_TPOFF64, 3, 8, (uint64_t)-0xf8, 8 },
+		/* in instructions: mov %fs:x, lea x@dtpoff(%rax) */
+		{ R_X86_64_TPOFF32, 1, 4, (uint32_t)-0x24, 4 },
+		{ R_X86_64_DTPOFF32, 2, 4, 0x24, 4 },
 	};
 	uint8_t image[0x2000];
 
@@ -99,6 +108,72 @@ TEST(classes)
 		for (size_t j = 0; j < sizeof(image); j++)
 			CHECK_EQ(image[j], 0);
 	}
+}
+
+/* Addresses of 32 bits: what code for a fixed address holds. */
+TEST(low_addresses)
+{
+	static const struct {
+		uint32_t type;
+		int32_t import;
+		uint64_t value; /* of import 0, and where the image stands */
+		int64_t addend;
+		int want;
+	} cases[] = {
+		{ R_X86_64_32, 0, 0x401000, 4, 0 },
+		{ R_X86_64_32, -1, 0x401000, 4, 0 },
+		{ R_X86_64_32, 0, 0xffffffff, 0, 0 },
+		{ R_X86_64_32, 0, 0xffffffff, 1, -ECANCELED },
+		{ R_X86_64_32, 0, 0, -1, -ECANCELED },
+		{ R_X86_64_32S, -1, 0x401000, 4, 0 },
+		{ R_X86_64_32S, 0, 0x7fffffff, 0, 0 },
+		{ R_X86_64_32S, 0, 0x7fffffff, 1, -ECANCELED },
+		{ R_X86_64_32S, -1, 0xffffffff, 0, -ECANCELED },
+		/* a folded index: array - 8 */
+		{ R_X86_64_32S, 0, 0, INT32_MIN, 0 },
+		{ R_X86_64_32S, 0, 0, (int64_t)INT32_MIN - 1, -ECANCELED },
+	};
+	uint8_t image[0x2000];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct patch_reloc reloc = { 0x1008, cases[i].type,
+					     cases[i].import,
+					     cases[i].addend };
+		struct hf_diag diag = { 0 };
+		uint64_t was = values[0];
+		uint32_t got;
+		int r;
+
+		values[0] = cases[i].value;
+		r = relocate_at(&reloc, cases[i].value, image, &diag);
+		values[0] = was;
+		CHECK_EQ(r, cases[i].want);
+		memcpy(&got, image + 0x1008, 4);
+		if (r)
+			CHECK_STR(diag.code, "out-of-reach");
+		else
+			CHECK_EQ(got, (uint32_t)(cases[i].value +
+						 (uint64_t)cases[i].addend));
+	}
+}
+
+TEST(where_the_image_must_end)
+{
+	struct patch_reloc relocs[] = {
+		{ 0x1008, R_X86_64_PC32, 0, 0 },
+		{ 0x100c, R_X86_64_32S, 0, 0 },
+	};
+	struct patch_file patch = { .arch = &arch_x86_64, .relocs = relocs,
+				    .nr_relocs = 1 };
+
+	CHECK_EQ(link_highest_end(&patch), UINT64_MAX);
+	patch.nr_relocs = 2;
+	CHECK_EQ(link_highest_end(&patch), 1ull << 31);
+	relocs[1].type = R_X86_64_32;
+	CHECK_EQ(link_highest_end(&patch), 1ull << 31);
+	/* An offset from the thread pointer is no address. */
+	relocs[1].type = R_X86_64_TPOFF32;
+	CHECK_EQ(link_highest_end(&patch), UINT64_MAX);
 }
 
 TEST(segments_are_loaded)

@@ -94,6 +94,40 @@ TEST(relocations)
 	}
 }
 
+/* In instructions, while they are still in our own memory. */
+TEST(relocations_of_code)
+{
+	static const struct {
+		uint32_t symbol, type;
+		int32_t import;
+	} cases[] = {
+		{ SYM_CHECK_CARD, R_X86_64_32, 0 },
+		{ SYM_CHECK_CARD, R_X86_64_32S, 0 },
+		/* of the patch itself */
+		{ 0, R_X86_64_32, -1 },
+		{ 0, R_X86_64_32S, -1 },
+		{ 0, R_X86_64_RELATIVE, -1 },
+		{ SYM_LAST_ERROR, R_X86_64_TPOFF32, 2 },
+		{ SYM_DEPTH, R_X86_64_DTPOFF32, 3 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		owned(buffer_release) struct buffer file = sample_patch();
+		owned(patch_file_free_p) struct patch_file *patch = NULL;
+		const Elf64_Rela reloc = {
+			0x1010, ELF64_R_INFO((uint64_t)cases[i].symbol,
+					     cases[i].type), 0x20,
+		};
+
+		SAMPLE_PUT(file.data, SAMPLE_HOTFIX, reloc);
+		CHECK_EQ(parse(&file, file.size, &patch, NULL), 0);
+		CHECK_EQ(patch->relocs[3].vaddr, 0x1010);
+		CHECK_EQ(patch->relocs[3].type, cases[i].type);
+		CHECK_EQ(patch->relocs[3].import, cases[i].import);
+		CHECK_EQ(patch->relocs[3].addend, 0x20);
+	}
+}
+
 /* The end is rounded down: a page that holds .data as well stays writable. */
 TEST(relro_is_rounded)
 {
@@ -287,6 +321,15 @@ TEST(damaged_relocations)
 		{ RELA(SAMPLE_HOTFIX, 0, r_offset), 0x1058, "" },
 		{ RELA(SAMPLE_HOTFIX, 2, r_offset), 0x1010, "change code" },
 		{ RELA(SAMPLE_HOTFIX, 1, r_offset), 0x105d, "outside" },
+		{ RELA(SAMPLE_HOTFIX, 0, r_info), INFO(0, R_X86_64_64),
+		  "has no symbol" },
+		{ RELA(SAMPLE_HOTFIX, 0, r_info), INFO(0, R_X86_64_PC32),
+		  "has no symbol" },
+		/* Only .rela.hotfix counts from the patch. */
+		{ RELA(SAMPLE_RELA_DYN, 1, r_info), INFO(0, R_X86_64_32),
+		  "has no symbol" },
+		{ RELA(SAMPLE_HOTFIX, 0, r_info),
+		  INFO(SYM_CHECK_CARD, R_X86_64_TPOFF32), "but not in both" },
 		{ RELA(SAMPLE_HOTFIX, 0, r_info),
 		  INFO(SYM_NOBODY, R_X86_64_64), "no import for it" },
 		{ RELA(SAMPLE_HOTFIX, 0, r_info),

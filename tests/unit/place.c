@@ -1,5 +1,6 @@
 /* Where an image goes, for the address spaces that exist. */
 #include <errno.h>
+#include <string.h>
 
 #include "../../agent/place.h"
 #include "../tap.h"
@@ -17,7 +18,8 @@ static int find(struct mapping *entries, size_t nr, struct range near,
 {
 	const struct mappings mappings = { entries, nr };
 
-	return place_find(&mappings, near, PLACE_REACH, size, ret_address, diag);
+	return place_find(&mappings, near, PLACE_REACH, size, UINT64_MAX,
+			  ret_address, diag);
 }
 
 /* Right below a position-independent program, one page apart. */
@@ -84,6 +86,34 @@ TEST(non_pie_above_heap)
 	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x300000, &at, NULL), 0);
 	CHECK_EQ(at, 0x400000 + PLACE_REACH - 0x300000);
 	CHECK(at >= 0x4f0000 + PLACE_GROWTH_ROOM);
+}
+
+/* Code for a fixed address holds addresses in 32 bits, some signed. */
+TEST(highest_end)
+{
+	struct mapping maps[] = {
+		MAP(0x400000, 0x4a0000, "/bin/server"),
+		MAP(0x4c0000, 0x4f0000, "[heap]"),
+		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
+	};
+	const struct mappings mappings = { maps, ARRAY_SIZE(maps) };
+	struct range near = { 0x400000, 0x4a0000 };
+	struct hf_diag diag = { 0 };
+	hf_addr at;
+
+	CHECK_EQ(place_find(&mappings, near, PLACE_REACH, 0x300000, 2 * GIB,
+			    &at, NULL), 0);
+	CHECK_EQ(at, 2 * GIB - 0x300000);
+	/* Below the program there is room as before. */
+	CHECK_EQ(place_find(&mappings, near, PLACE_REACH, 0x10000, 2 * GIB, &at,
+			    NULL), 0);
+	CHECK_EQ(at, 0x400000 - 0x1000 - 0x10000);
+	/* A module high up, as a position-independent one. */
+	near = (struct range){ 0x7ffff7d00000, 0x7ffff7f00000 };
+	CHECK_EQ(place_find(&mappings, near, PLACE_REACH, 0x1000, 2 * GIB, &at,
+			    &diag), -ECANCELED);
+	CHECK_STR(diag.code, "no-room");
+	CHECK(strstr(diag.message, "below 0x80000000"));
 }
 
 /* A heap that fills what is in reach keeps its 256 MiB: refused. */

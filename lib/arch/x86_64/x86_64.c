@@ -120,13 +120,19 @@ static enum reloc_class reloc_class(uint32_t type)
 	case R_X86_64_GLOB_DAT:
 	case R_X86_64_JUMP_SLOT:
 		return RELOC_ABSOLUTE;
+	case R_X86_64_32:
+		return RELOC_ABSOLUTE_LOW;
+	case R_X86_64_32S:
+		return RELOC_ABSOLUTE_LOW_SIGNED;
 	case R_X86_64_PC32:
 	case R_X86_64_PLT32:
 		return RELOC_PC_RELATIVE;
 	case R_X86_64_DTPMOD64:
 		return RELOC_TLS_MODULE;
+	case R_X86_64_DTPOFF32:
 	case R_X86_64_DTPOFF64:
 		return RELOC_TLS_OFFSET;
+	case R_X86_64_TPOFF32:
 	case R_X86_64_TPOFF64:
 		return RELOC_TLS_THREAD_POINTER;
 	default:
@@ -180,14 +186,18 @@ static const char *reloc_name(uint32_t type)
 
 static size_t reloc_size(uint32_t type)
 {
-	switch (reloc_class(type)) {
-	case RELOC_UNSUPPORTED:
-	case RELOC_NONE:
-		return 0;
-	case RELOC_PC_RELATIVE:
+	switch (type) {
+	case R_X86_64_32:
+	case R_X86_64_32S:
+	case R_X86_64_PC32:
+	case R_X86_64_PLT32:
+	case R_X86_64_DTPOFF32:
+	case R_X86_64_TPOFF32:
 		return 4;
+	case R_X86_64_NONE:
+		return 0;
 	default:
-		return 8;
+		return reloc_class(type) == RELOC_UNSUPPORTED ? 0 : 8;
 	}
 }
 
