@@ -10,7 +10,8 @@
 
 struct debuginfo {
 	Dwfl *dwfl;
-	Dwarf *dwarf; /* owned by dwfl unless `fd` is open */
+	Dwfl_Module *object; /* NULL: it is no ET_REL */
+	Dwarf *dwarf; /* owned by dwfl, if there is one */
 	int fd;
 	char *search_path;
 	struct elf_file *separate;
@@ -159,6 +160,16 @@ static int find_debuginfo(Dwfl_Module *module, void **userdata,
 	return fd;
 }
 
+/* Objects have their debug information themselves. */
+static int find_nothing(Dwfl_Module *module, void **userdata, const char *name,
+			Dwarf_Addr base, const char *file_name,
+			const char *link, GElf_Word checksum, char **ret_path)
+{
+	(void)module, (void)userdata, (void)name, (void)base;
+	(void)file_name, (void)link, (void)checksum, (void)ret_path;
+	return -1;
+}
+
 static int check_build_id(const struct target *target, const char *path,
 			  struct hf_diag *diag)
 {
@@ -268,6 +279,45 @@ int debuginfo_open(const struct target *target, const struct options *options,
 	return 0;
 }
 
+/* In an object, fields of the debug sections are zero until relocated, which
+   only libdwfl does. */
+static int open_object(struct debuginfo *debuginfo, const char *path)
+{
+	static const Dwfl_Callbacks callbacks = {
+		.find_elf = dwfl_build_id_find_elf,
+		.find_debuginfo = find_nothing,
+		.section_address = dwfl_offline_section_address,
+	};
+	Dwarf_Addr bias;
+
+	debuginfo->dwfl = dwfl_begin(&callbacks);
+	if (!debuginfo->dwfl)
+		return -ENOMEM;
+	dwfl_report_begin(debuginfo->dwfl);
+	debuginfo->object =
+		dwfl_report_offline(debuginfo->dwfl, path, path, -1);
+	dwfl_report_end(debuginfo->dwfl, NULL, NULL);
+	if (debuginfo->object)
+		debuginfo->dwarf =
+			dwfl_module_getdwarf(debuginfo->object, &bias);
+	return 0;
+}
+
+static int open_file(struct debuginfo *debuginfo, const char *path)
+{
+	Elf64_Ehdr header;
+
+	debuginfo->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (debuginfo->fd < 0)
+		return -errno;
+	if (pread(debuginfo->fd, &header, sizeof(header), 0) ==
+		    sizeof(header) &&
+	    header.e_type == ET_REL)
+		return open_object(debuginfo, path);
+	debuginfo->dwarf = dwarf_begin(debuginfo->fd, DWARF_C_READ);
+	return 0;
+}
+
 int debuginfo_open_file(const char *path, struct debuginfo **ret_debuginfo,
 			struct hf_diag *diag)
 {
@@ -277,10 +327,9 @@ int debuginfo_open_file(const char *path, struct debuginfo **ret_debuginfo,
 
 	if (!debuginfo)
 		return hf_fail(diag, -ENOMEM, "cannot read %s", path);
-	debuginfo->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (debuginfo->fd < 0)
-		return hf_fail(diag, -errno, "cannot read %s", path);
-	debuginfo->dwarf = dwarf_begin(debuginfo->fd, DWARF_C_READ);
+	r = open_file(debuginfo, path);
+	if (r)
+		return hf_fail(diag, r, "cannot read %s", path);
 	if (!debuginfo->dwarf) {
 		*ret_debuginfo = NULL;
 		return 0;
@@ -289,6 +338,22 @@ int debuginfo_open_file(const char *path, struct debuginfo **ret_debuginfo,
 	if (!r)
 		*ret_debuginfo = take_ptr(debuginfo);
 	return r;
+}
+
+bool debuginfo_section_at(const struct debuginfo *debuginfo, uint64_t vaddr,
+			  size_t *ret_section, uint64_t *ret_offset)
+{
+	Dwarf_Addr bias;
+	Elf_Scn *section;
+
+	if (!debuginfo || !debuginfo->object)
+		return false;
+	section = dwfl_module_address_section(debuginfo->object, &vaddr, &bias);
+	if (!section)
+		return false;
+	*ret_section = elf_ndxscn(section);
+	*ret_offset = vaddr;
+	return true;
 }
 
 void debuginfo_close(struct debuginfo *debuginfo)

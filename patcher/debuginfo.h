@@ -32,7 +32,11 @@ struct debuginfo;
 int debuginfo_open(const struct target *target, const struct options *options,
 		   struct debuginfo **ret_debuginfo, struct hf_diag *diag);
 
-/* The DWARF of a file that we made ourselves. NULL result: it has none. */
+/*
+ * The DWARF of a file that we made ourselves. NULL result: it has none.
+ * Sections of an object (ET_REL) get addresses of libdwfl's choice, see
+ * debuginfo_section_at().
+ */
 int debuginfo_open_file(const char *path, struct debuginfo **ret_debuginfo,
 			struct hf_diag *diag);
 void debuginfo_close(struct debuginfo *debuginfo);
@@ -50,6 +54,10 @@ const struct debug_entity *debuginfo_entity(const struct debuginfo *debuginfo,
 
 /* Path of the source file that defines what is at @vaddr; NULL: unknown. */
 const char *debuginfo_source(const struct debuginfo *debuginfo, uint64_t vaddr);
+
+/* In an object: the section that an address of its DWARF lies in, and where. */
+bool debuginfo_section_at(const struct debuginfo *debuginfo, uint64_t vaddr,
+			  size_t *ret_section, uint64_t *ret_offset);
 
 /* Path of a compilation unit's source, with its directory. NULL: ENOMEM. */
 char *debuginfo_unit_path(Dwarf_Die *unit);

@@ -84,6 +84,7 @@ struct item {
 	unsigned char type;    /* STT_* of its symbol */
 	unsigned char binding; /* STB_*; STB_LOCAL where it has no symbol */
 	unsigned char visibility; /* STV_* */
+	/* What is read-only after relocation (.data.rel.ro) is not writable. */
 	bool writable, executable, thread_local;
 	struct reference *references; /* by offset */
 	size_t nr_references;
@@ -108,15 +109,27 @@ struct unit {
 	struct elf_file *file;
 	struct elf_symbols symbols;
 	struct debuginfo *debuginfo; /* NULL: none */
-	struct item **items; /* by section, offset; externals last */
+	/* By section and offset; then common ones, then externals. */
+	struct item **items;
 	size_t nr_items;
+	/* For unit.c: */
+	struct item *item_block;
+	struct reference *reference_block;
+	struct item **symbol_items; /* by index of the symbol */
+	size_t *by_name; /* indices of symbols */
+	size_t nr_by_name;
+	struct strings scopes; /* names that stand nowhere else */
 };
 
 /**
  * unit_open() - read an object
  *
- * Return: 0; -ECANCELED: "object-lto", "machine-unsupported"; -ENOEXEC when it
- * is no ET_REL or damaged; -ENOMEM; -errno.
+ * Not modelled, since they hold nothing of the program itself: what is not
+ * loaded, notes, unwind and exception tables.
+ *
+ * Return: 0; -ECANCELED: "object-lto", "machine-unsupported",
+ * "object-too-large"; -ENOEXEC when it is no ET_REL or damaged; -ENOMEM;
+ * -errno.
  */
 int unit_open(const char *path, struct unit **ret_unit, struct hf_diag *diag);
 void unit_close(struct unit *unit);
