@@ -3,6 +3,7 @@
 #   tests/unit/NAME.c     pure and fast, linked with the whole code
 #   tests/live/NAME.t     shell, against real processes
 #   tests/live/NAME.c     the same in C, where the agent's functions are called
+#   tests/tools/NAME.c    programs that live tests call
 #   tests/targets/NAME.c  programs to be patched; built as distributions build
 #   tests/real/NAME.t     software that nobody here wrote
 
@@ -13,9 +14,10 @@ UNIT_TESTS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/*.c)))
 LIVE_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/live/*.c)))
 LIVE_TESTS := $(sort $(wildcard tests/live/*.t)) $(LIVE_PROGRAMS)
 REAL_TESTS := $(sort $(wildcard tests/real/*.t))
+TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/tools/*.c)))
 FUZZERS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
 
-$(UNIT_TESTS) $(LIVE_PROGRAMS) $(FUZZERS): $(O)/%: $(O)/%.o $(TEST_LINK)
+$(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(FUZZERS): $(O)/%: $(O)/%.o $(TEST_LINK)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LINK) $(TEST_LIBS)
 
@@ -27,7 +29,7 @@ TEST_ENV := HOTFIX_O='$(abspath $(O))' HOTFIX_TOP='$(CURDIR)' HOTFIX_SAN='$(SAN)
 check-unit: $(UNIT_TESTS)
 	$(TEST_ENV) $(PROVE) $(UNIT_TESTS)
 
-check-live: all $(LIVE_PROGRAMS) $(TARGETS)
+check-live: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(TEST_ENV) $(PROVE) --timer $(LIVE_TESTS)
 
 check-real: all
@@ -37,11 +39,11 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all test
-check-all: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TARGETS)
+check-all: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(TEST_ENV) $(PROVE) --timer $(UNIT_TESTS) $(LIVE_TESTS) $(REAL_TESTS)
 
 # make test T='tests/live/apply.t build/tests/unit/site'
-test: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TARGETS)
+test: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(TEST_ENV) $(PROVE) --timer $(T)
 
 fuzz: $(FUZZERS)
