@@ -586,6 +586,11 @@ TEST(cutting_at_symbols)
 		     ".size overlapping, .-overlapping\n"
 		     "nop\n"
 		     ".size fourth, .-fourth\n"
+		     ".globl global_label\n"
+		     "global_label:\n"
+		     ".type sized_local, @function\n"
+		     "sized_local: nop\n"
+		     ".size sized_local, .-sized_local\n"
 		     ".data\n"
 		     ".quad sized\n"
 		     "x: .byte 1\n"
@@ -608,6 +613,7 @@ TEST(cutting_at_symbols)
 	CHECK(unit_find(unit, "other_name") == unit_find(unit, "fourth"));
 	CHECK_STR(unit_find(unit, "other_name")->name, "fourth");
 	CHECK_EQ(unit_find(unit, "fourth")->size, 4);
+	CHECK_STR(unit_find(unit, "global_label")->name, "sized_local");
 	CHECK_EQ(unit_find(unit, "overlapping")->size, 2);
 	CHECK_EQ(unit_find(unit, "x")->size, 1);
 	CHECK_EQ(unit_find(unit, "y")->size, 2);
@@ -683,7 +689,13 @@ TEST(mergeable_sections)
 		     ".section .rodata.cst8, \"aM\", @progbits, 8\n"
 		     ".quad 1, 2\n"
 		     ".section .rodata.cst16, \"aM\", @progbits, 16\n"
-		     ".quad 1, 2, 3\n");
+		     ".quad 1, 2, 3\n"
+		     ".section .rodata.cst4, \"aM\", @progbits, 4\n"
+		     ".long 1\n"
+		     ".type pair, @object\n"
+		     "pair: .long 2, 3\n"
+		     ".size pair, 8\n"
+		     ".long 4\n");
 	static const struct {
 		uint64_t offset, size;
 		enum item_kind kind;
@@ -694,6 +706,8 @@ TEST(mergeable_sections)
 		{ 15, 4, ITEM_STRING },	  { 0, 8, ITEM_CONSTANT },
 		{ 8, 8, ITEM_CONSTANT },  { 0, 16, ITEM_CONSTANT },
 		{ 16, 16, ITEM_CONSTANT }, /* padded by the assembler */
+		{ 0, 4, ITEM_CONSTANT },  { 4, 8, ITEM_VARIABLE },
+		{ 12, 4, ITEM_CONSTANT },
 	};
 
 	unit = assemble();
@@ -780,6 +794,16 @@ TEST(other_files)
 	CHECK(run("as t.s -o t.o && printf '\\267' | "
 		  "dd of=t.o bs=1 seek=18 conv=notrunc status=none"));
 	check_refused("t.o", -ECANCELED, "machine-unsupported");
+}
+
+TEST(relocation_beyond_its_section)
+{
+	write_source("a.s\n"
+		     ".section short, \"aw\"\n"
+		     ".long 0\n"
+		     ".reloc 0, R_X86_64_64, x\n");
+	CHECK(run("as a.s -o a.o"));
+	check_refused("a.o", -ENOEXEC, "not-elf");
 }
 
 TEST(too_many_sections)
