@@ -8,7 +8,8 @@
  *   change_run      joint stop, sites written, ACTIVE      all threads held
  *   POST_APPLY
  *
- * Any failure up to the switch unmaps what was staged.
+ * Any failure up to the switch unmaps what was staged. A patch for several
+ * modules has an image for each; all are staged, then switched as one.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -26,61 +27,82 @@ struct apply {
 	const struct operation_options *options;
 	struct operation_report *report;
 	struct target target;
-	struct staging staging;
+	hf_addr bases[PATCH_PARTS_MAX]; /* of the images that were staged */
+	size_t nr_bases;
 };
 
-static struct control *control_at(const struct controls *controls, hf_addr base)
+static bool is_own(const struct apply *apply, const struct control *control)
 {
-	for (size_t i = 0; i < controls->nr; i++)
-		if (!controls->entries[i].damaged &&
-		    controls->entries[i].block.base == base)
-			return &controls->entries[i];
-	return NULL;
+	for (size_t i = 0; i < apply->nr_bases; i++)
+		if (!control->damaged &&
+		    control->block.base == apply->bases[i])
+			return true;
+	return false;
+}
+
+/* The part of the patch for the module that a block is for; NULL: none. */
+static const struct patch_file *part_of(const struct apply *apply,
+					const struct control *control)
+{
+	struct build_id id = { .size = control->block.build_id_size };
+
+	memcpy(id.bytes, control->block.build_id, id.size);
+	return patch_part_for(apply->patch, &id);
+}
+
+static int refuse_name_taken(const struct apply *apply, struct hf_diag *diag)
+{
+	hf_refuse(diag, "name-taken",
+		  "another build of patch %s is active in pid %d",
+		  apply->patch->manifest->name, apply->target.process->pid);
+	hf_hint(diag, "revert it first, or use --replace-active to "
+		      "exchange it in one switch");
+	return -ECANCELED;
 }
 
 /* Return: 1: this very patch is active; 0: go on; -ECANCELED: name taken. */
 static int already_active(const struct apply *apply, struct hf_diag *diag)
 {
 	const char *name = apply->patch->manifest->name;
+	const struct controls *controls = &apply->target.controls;
+	size_t nr_same = 0, nr_other = 0;
+	int r = 0;
 
-	for (size_t i = 0; i < apply->target.controls.nr; i++) {
-		const struct control *control =
-			&apply->target.controls.entries[i];
+	for (size_t i = 0; i < controls->nr && !r; i++) {
+		const struct control *control = &controls->entries[i];
+		const struct patch_file *part;
 
 		if (control->block.state != CONTROL_ACTIVE ||
 		    strcmp(control->block.name, name))
 			continue;
-		if (!memcmp(control->block.digest, apply->patch->digest,
-			    SHA256_SIZE)) {
-			int r = report_control(apply->report, control, diag);
-
-			return r < 0 ? r : 1;
-		}
-		if (apply->options->replace_active)
+		part = part_of(apply, control);
+		if (!part || memcmp(control->block.digest, part->digest,
+				    SHA256_SIZE)) {
+			nr_other++;
 			continue;
-		hf_refuse(diag, "name-taken",
-			  "another build of patch %s is active in pid %d", name,
-			  apply->target.process->pid);
-		hf_hint(diag, "revert it first, or use --replace-active to "
-			      "exchange it in one switch");
-		return -ECANCELED;
+		}
+		nr_same++;
+		r = report_control(apply->report, control, diag);
 	}
+	if (r)
+		return r;
+	if (!nr_other && nr_same == patch_nr_parts(apply->patch))
+		return 1;
+	if ((nr_other || nr_same) && !apply->options->replace_active)
+		return refuse_name_taken(apply, diag);
 	return 0;
 }
 
 /* Whether --replace-active takes this block away. */
 static bool is_replaced(const struct apply *apply, const struct control *control)
 {
-	const struct build_id *id = &apply->patch->manifest->target.build_id;
-
 	return apply->options->replace_active &&
 	       control->block.state == CONTROL_ACTIVE &&
-	       control->block.build_id_size == id->size &&
-	       !memcmp(control->block.build_id, id->bytes, id->size);
+	       !is_own(apply, control) && part_of(apply, control);
 }
 
-static int apply_change(struct apply *apply, const struct control *own,
-			struct switch_result *ret_result, struct hf_diag *diag)
+static int apply_change(struct apply *apply, struct switch_result *ret_result,
+			struct hf_diag *diag)
 {
 	struct controls *controls = &apply->target.controls;
 	owned(free_p) bool *after = calloc(controls->nr, sizeof(*after));
@@ -90,17 +112,17 @@ static int apply_change(struct apply *apply, const struct control *own,
 	for (size_t i = 0; i < controls->nr; i++) {
 		const struct control *control = &controls->entries[i];
 
-		after[i] = control == own ||
+		after[i] = is_own(apply, control) ||
 			   (control->block.state == CONTROL_ACTIVE &&
 			    !is_replaced(apply, control));
-		if (control != own && is_replaced(apply, control))
+		if (is_replaced(apply, control))
 			report_replaced(apply->report, control->block.name);
 	}
 	return change_run(&apply->target, after, apply->options, ret_result,
 			  diag);
 }
 
-static void apply_unstage(struct apply *apply, const struct control *own)
+static void unstage_image(struct apply *apply, const struct control *own)
 {
 	char reason[256];
 
@@ -111,6 +133,15 @@ static void apply_unstage(struct apply *apply, const struct control *own)
 			    "the image at 0x%" PRIx64 " could not be unmapped: "
 			    "run hotfix recover -p %d",
 			    own->block.base, apply->target.process->pid);
+}
+
+static void apply_unstage(struct apply *apply)
+{
+	const struct controls *controls = &apply->target.controls;
+
+	for (size_t i = 0; i < controls->nr; i++)
+		if (is_own(apply, &controls->entries[i]))
+			unstage_image(apply, &controls->entries[i]);
 }
 
 /* Unmaps what --replace-active took away. */
@@ -131,64 +162,144 @@ static void apply_retire_replaced(struct apply *apply, bool threads_free)
 	}
 }
 
-static void apply_post_hook(struct apply *apply, const struct control *own)
+static int apply_pre_hooks(const struct apply *apply, struct hf_diag *diag)
 {
-	struct hf_diag why = { 0 };
+	const struct controls *controls = &apply->target.controls;
+	int r = 0;
 
-	if (hook_run(apply->target.process, own, HOOK_POST_APPLY, &why))
-		report_note(apply->report,
-			    "the patch is active, but: %s", why.message);
+	for (size_t i = 0; i < controls->nr && !r; i++)
+		if (is_own(apply, &controls->entries[i]))
+			r = hook_run(apply->target.process,
+				     &controls->entries[i], HOOK_PRE_APPLY,
+				     diag);
+	return r;
 }
 
-/* With the image mapped and the target looked at again. */
-static int apply_staged(struct apply *apply, const struct control *own,
-			struct hf_diag *diag)
+static void apply_post_hooks(struct apply *apply)
+{
+	const struct controls *controls = &apply->target.controls;
+
+	for (size_t i = 0; i < controls->nr; i++) {
+		struct hf_diag why = { 0 };
+
+		if (is_own(apply, &controls->entries[i]) &&
+		    hook_run(apply->target.process, &controls->entries[i],
+			     HOOK_POST_APPLY, &why))
+			report_note(apply->report,
+				    "the patch is active, but: %s",
+				    why.message);
+	}
+}
+
+/* With every image mapped and the target looked at again. */
+static int apply_staged(struct apply *apply, struct hf_diag *diag)
 {
 	struct switch_result result = { 0 };
 	int r;
 
-	r = hook_run(apply->target.process, own, HOOK_PRE_APPLY, diag);
+	r = apply_pre_hooks(apply, diag);
 	if (r == 0)
-		r = apply_change(apply, own, &result, diag);
+		r = apply_change(apply, &result, diag);
 	report_switch(apply->report, &result);
-	if (r < 0) {
-		apply_unstage(apply, own);
+	if (r < 0)
 		return r;
-	}
 	apply->report->outcome = OUTCOME_APPLIED;
-	apply_post_hook(apply, own);
+	apply_post_hooks(apply);
 	if (apply->options->replace_active)
 		apply_retire_replaced(apply, result.leaving_free);
 	return 0;
 }
 
-static int apply_stage(struct apply *apply, struct hf_diag *diag)
+static int image_is_there(const struct apply *apply, hf_addr base,
+			  struct hf_diag *diag)
 {
-	struct staging *staging = &apply->staging;
-	const struct control *own;
-	int r;
+	const struct controls *controls = &apply->target.controls;
 
-	r = staging_map(&apply->target, staging, apply->options->mode, diag);
-	if (r == 0)
-		r = target_refresh(&apply->target, diag);
-	if (r < 0)
-		return r;
-	own = control_at(&apply->target.controls, staging->base);
-	if (!own)
-		return hf_error(diag, -EIO, "image-lost",
-				"the image mapped at 0x%" PRIx64
-				" cannot be read back",
-				staging->base);
-	return apply_staged(apply, own, diag);
+	for (size_t i = 0; i < controls->nr; i++)
+		if (!controls->entries[i].damaged &&
+		    controls->entries[i].block.base == base)
+			return 0;
+	return hf_error(diag, -EIO, "image-lost",
+			"the image mapped at 0x%" PRIx64
+			" cannot be read back",
+			base);
 }
 
-static int apply_report_plan(struct apply *apply, struct hf_diag *diag)
+static int part_report(struct apply *apply, const struct staging *staging,
+		       struct hf_diag *diag)
 {
-	apply->report->mode = apply->options->mode;
-	apply->report->image = apply->staging.base;
-	apply->report->image_size = apply->staging.total_size;
-	return report_sites(apply->report, apply->staging.sites,
-			    apply->staging.nr_sites, diag);
+	report_image(apply->report, staging->base, staging->total_size);
+	return report_sites(apply->report, staging->sites, staging->nr_sites,
+			    diag);
+}
+
+/*
+ * @touch: not for a mere look. Where the next part can stand is known only when
+ * this one is mapped, so that each is planned on what is mapped by then.
+ */
+static int part_plan(struct apply *apply, const struct patch_file *part,
+		     bool touch, struct staging *staging, struct hf_diag *diag)
+{
+	int r = staging_plan(&apply->target, part, apply->options->mode,
+			     staging, diag);
+
+	if (r == 0)
+		r = staging_resolve(&apply->target, staging, touch, diag);
+	if (r < 0 && patch_nr_parts(apply->patch) > 1)
+		hf_context(diag, r, "%s", part->manifest->target.name);
+	return r;
+}
+
+static int part_stage(struct apply *apply, const struct patch_file *part,
+		      struct hf_diag *diag)
+{
+	struct staging staging;
+	int r = part_plan(apply, part, true, &staging, diag);
+
+	if (r == 0)
+		r = part_report(apply, &staging, diag);
+	if (r == 0)
+		r = staging_map(&apply->target, &staging, apply->options->mode,
+				diag);
+	if (r == 0) {
+		apply->bases[apply->nr_bases++] = staging.base;
+		r = target_refresh(&apply->target, diag);
+	}
+	if (r == 0)
+		r = image_is_there(apply, staging.base, diag);
+	staging_release(&staging);
+	return r;
+}
+
+static int apply_stage(struct apply *apply, struct hf_diag *diag)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < patch_nr_parts(apply->patch) && !r; i++)
+		r = part_stage(apply, patch_part(apply->patch, i), diag);
+	if (r == 0)
+		r = apply_staged(apply, diag);
+	if (r < 0)
+		apply_unstage(apply);
+	return r;
+}
+
+/* All parts, before the first of them is staged. */
+static int apply_look(struct apply *apply, struct hf_diag *diag)
+{
+	bool dry_run = apply->options->dry_run;
+	int r = 0;
+
+	for (size_t i = 0; i < patch_nr_parts(apply->patch) && !r; i++) {
+		struct staging staging;
+
+		r = part_plan(apply, patch_part(apply->patch, i), false,
+			      &staging, diag);
+		if (r == 0 && dry_run)
+			r = part_report(apply, &staging, diag);
+		staging_release(&staging);
+	}
+	return r;
 }
 
 /*
@@ -234,18 +345,13 @@ static int apply_opened(struct apply *apply, struct hf_diag *diag)
 		apply->report->outcome = OUTCOME_ALREADY;
 	if (r)
 		return r < 0 ? r : 0;
-	r = staging_plan(&apply->target, apply->patch, apply->options->mode,
-			 &apply->staging, diag);
-	if (r == 0)
-		r = staging_resolve(&apply->target, &apply->staging, !dry_run,
-				    diag);
-	if (r == 0)
-		r = apply_report_plan(apply, diag);
+	apply->report->mode = apply->options->mode;
+	if (dry_run || patch_nr_parts(apply->patch) > 1)
+		r = apply_look(apply, diag);
 	if (r == 0 && dry_run)
 		apply->report->outcome = OUTCOME_WOULD_APPLY;
 	else if (r == 0)
 		r = apply_stage(apply, diag);
-	staging_release(&apply->staging);
 	return r;
 }
 

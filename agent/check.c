@@ -169,7 +169,7 @@ static void check_staging(struct check *check, const struct target *target)
 	staging_release(&staging);
 }
 
-static void check_process(struct check *check, const struct target *target)
+static void check_part(struct check *check, const struct target *target)
 {
 	const struct manifest *manifest = check->patch->manifest;
 	struct process_code code = { .target = target };
@@ -178,8 +178,6 @@ static void check_process(struct check *check, const struct target *target)
 	char id[HEX_SIZE(BUILD_ID_SIZE_MAX)];
 	int r;
 
-	check_access(check, target);
-	check_settled(check, target);
 	r = modules_match(&target->modules, &manifest->target.build_id,
 			  manifest->target.name, &code.module, &why);
 	if (r < 0) {
@@ -192,6 +190,20 @@ static void check_process(struct check *check, const struct target *target)
 	check_functions(check, &source);
 	if (!check->worst)
 		check_staging(check, target);
+}
+
+/* A patch for several modules is checked part by part. */
+static void check_parts(struct check *check, const struct target *target)
+{
+	const struct patch_file *patch = check->patch;
+
+	check_access(check, target);
+	check_settled(check, target);
+	for (size_t i = 0; i < patch_nr_parts(patch); i++) {
+		check->patch = patch_part(patch, i);
+		check_part(check, target);
+	}
+	check->patch = patch;
 }
 
 void check_report_release(struct check_report *report)
@@ -212,7 +224,7 @@ int operation_check(pid_t pid, const struct patch_file *patch,
 	r = target_open(pid, false, &target, diag);
 	if (r < 0)
 		return r;
-	check_process(&check, &target);
+	check_parts(&check, &target);
 	if (check.worst)
 		hf_error(diag, check.worst, "check-failed",
 			 "%s cannot be applied to pid %d (%s)",
@@ -236,9 +248,10 @@ int operation_check_file(const char *path, const struct patch_file *patch,
 	r = file_code_open(path, &file, diag);
 	if (r < 0)
 		return r;
-	if (build_id_equal(file_code_build_id(file), wanted)) {
+	check.patch = patch_part_for(patch, file_code_build_id(file));
+	if (check.patch) {
 		item_ok(&check, "module", "%s, build-id %s", path,
-			build_id_format(wanted, id));
+			build_id_format(file_code_build_id(file), id));
 		file_code_source(file, &source);
 		check_functions(&check, &source);
 	} else {

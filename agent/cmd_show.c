@@ -445,6 +445,24 @@ static void patch_show(struct show *show)
 			"-p PID.\n");
 }
 
+/* Another module's part: in JSON an object like the whole one. */
+static void other_part_show(struct show *show)
+{
+	struct output *output = show->output;
+	json_t *whole = output->root;
+
+	output_print(output, "\n--- and for %s, switched together ---\n\n",
+		     show->patch->manifest->target.name);
+	if (!output->json) {
+		patch_show(show);
+		return;
+	}
+	output->root = json_object();
+	patch_show(show);
+	json_add(json_array_of(whole, "parts"), output->root);
+	output->root = whole;
+}
+
 static int old_open(struct show *show, const struct command_line *line,
 		    struct hf_diag *diag)
 {
@@ -455,6 +473,38 @@ static int old_open(struct show *show, const struct command_line *line,
 		return old_code_open_process(line->pids.entries[0], show->patch,
 					     &show->old, diag);
 	return 0;
+}
+
+/* --target names one file: the old code of other parts is not at hand. */
+static bool has_old_code(const struct command_line *line,
+			 const struct patch_file *whole, size_t index)
+{
+	const struct patch_file *part = patch_part(whole, index);
+
+	if (!line->target || patch_nr_parts(whole) == 1)
+		return true;
+	/* Of a file that is for no part, the first one says why. */
+	return old_code_is_for(line->target, part) ||
+	       (!index && !old_code_is_for_any(line->target, whole));
+}
+
+static int part_show(struct show *show, const struct command_line *line,
+		     const struct patch_file *whole, size_t index,
+		     struct hf_diag *diag)
+{
+	int r = 0;
+
+	show->patch = patch_part(whole, index);
+	show->old = NULL;
+	if (has_old_code(line, whole, index))
+		r = old_open(show, line, diag);
+	if (!r && index)
+		other_part_show(show);
+	else if (!r)
+		patch_show(show);
+	if (show->old)
+		old_code_close(show->old);
+	return r;
 }
 
 static enum hf_exit show_run(const struct command_line *line,
@@ -468,15 +518,11 @@ static enum hf_exit show_run(const struct command_line *line,
 	r = patch_file_open(line->arguments[0], &patch, &diag);
 	if (r)
 		return output_failure(output, &diag, diag_exit_status(r));
-	show.patch = patch;
-	r = old_open(&show, line, &diag);
+	for (size_t i = 0; i < patch_nr_parts(patch) && !r; i++)
+		r = part_show(&show, line, patch, i, &diag);
 	if (r)
 		show.status =
 			output_failure(output, &diag, diag_exit_status(r));
-	else
-		patch_show(&show);
-	if (show.old)
-		old_code_close(show.old);
 	patch_file_free(patch);
 	return show.status;
 }

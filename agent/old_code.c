@@ -73,6 +73,21 @@ int old_code_open_file(const char *path, const struct patch_file *patch,
 	return 0;
 }
 
+bool old_code_is_for(const char *path, const struct patch_file *patch)
+{
+	owned(old_code_close_p) struct old_code *code = NULL;
+
+	return !old_code_open_file(path, patch, &code, NULL);
+}
+
+bool old_code_is_for_any(const char *path, const struct patch_file *patch)
+{
+	for (size_t i = 0; i < patch_nr_parts(patch); i++)
+		if (old_code_is_for(path, patch_part(patch, i)))
+			return true;
+	return false;
+}
+
 int old_code_open_process(pid_t pid, const struct patch_file *patch,
 			  struct old_code **ret_code, struct hf_diag *diag)
 {

@@ -18,6 +18,11 @@ struct old_code;
 int old_code_open_file(const char *path, const struct patch_file *patch,
 		       struct old_code **ret_code, struct hf_diag *diag);
 
+/* Whether the file can be read and is the build that @patch, or any part of it,
+ * is for. */
+bool old_code_is_for(const char *path, const struct patch_file *patch);
+bool old_code_is_for_any(const char *path, const struct patch_file *patch);
+
 /* Return: 0; -ECANCELED when it does not run that build; -ESRCH, -EPERM... */
 int old_code_open_process(pid_t pid, const struct patch_file *patch,
 			  struct old_code **ret_code, struct hf_diag *diag);

@@ -51,8 +51,8 @@ struct operation_report {
 	enum operation_outcome outcome;
 	enum switch_mode mode;
 	size_t nr_threads;
-	hf_addr image;		/* base of the mapping */
-	uint64_t image_size;
+	hf_addr image;		/* base of the (first) mapping */
+	uint64_t image_size;	/* of all of them */
 	uint64_t pause_ns;	/* of the joint stop that switched */
 	uint64_t longest_stop_ns; /* of all joint stops, also the vain ones */
 	uint64_t wait_ns;	/* from the first look to the switch */

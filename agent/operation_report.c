@@ -22,37 +22,48 @@ void report_process(struct operation_report *report,
 		 process->command);
 }
 
+static void site_fill(struct operation_site *to, const struct control_site *site)
+{
+	*to = (struct operation_site){
+		.function = site->function,
+		.replacement = site->replacement,
+		.strategy = site->strategy,
+		/* The entry is written last. */
+		.size = site->nr_writes ?
+				site->writes[site->nr_writes - 1].size :
+				0,
+	};
+	snprintf(to->name, sizeof(to->name), "%s", site->name);
+}
+
 int report_sites(struct operation_report *report,
 		 const struct control_site *sites, size_t nr_sites,
 		 struct hf_diag *diag)
 {
-	report->sites = calloc(nr_sites + 1, sizeof(*report->sites));
-	if (!report->sites)
-		return hf_fail(diag, -ENOMEM, "cannot report");
-	report->nr_sites = nr_sites;
-	for (size_t i = 0; i < nr_sites; i++) {
-		const struct control_site *site = &sites[i];
+	struct operation_site *grown =
+		reallocarray(report->sites, report->nr_sites + nr_sites + 1,
+			     sizeof(*grown));
 
-		report->sites[i] = (struct operation_site){
-			.function = site->function,
-			.replacement = site->replacement,
-			.strategy = site->strategy,
-			/* The entry is written last. */
-			.size = site->nr_writes ?
-					site->writes[site->nr_writes - 1].size :
-					0,
-		};
-		snprintf(report->sites[i].name, sizeof(report->sites[i].name),
-			 "%s", site->name);
-	}
+	if (!grown)
+		return hf_fail(diag, -ENOMEM, "cannot report");
+	report->sites = grown;
+	for (size_t i = 0; i < nr_sites; i++)
+		site_fill(&grown[report->nr_sites++], &sites[i]);
 	return 0;
+}
+
+/* A patch for several modules has several images: the first is named. */
+void report_image(struct operation_report *report, hf_addr base, uint64_t size)
+{
+	if (!report->image)
+		report->image = base;
+	report->image_size += size;
 }
 
 int report_control(struct operation_report *report,
 		   const struct control *control, struct hf_diag *diag)
 {
-	report->image = control->block.base;
-	report->image_size = control->block.total_size;
+	report_image(report, control->block.base, control->block.total_size);
 	report->mode = control->block.mode;
 	return report_sites(report, control->sites, control->block.nr_sites,
 			    diag);

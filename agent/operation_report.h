@@ -14,11 +14,14 @@ void report_begin(struct operation_report *report, pid_t pid,
 void report_process(struct operation_report *report,
 		    const struct process *process);
 
-/* The functions and the image of a block. Return: 0; -ENOMEM. */
+/* Adds the functions and the image of a block. Return: 0; -ENOMEM. */
 int report_control(struct operation_report *report,
 		   const struct control *control, struct hf_diag *diag);
 
-/* Where an image would go, and what it would lead where. */
+/* An image that the patch has, or would have. */
+void report_image(struct operation_report *report, hf_addr base, uint64_t size);
+
+/* Adds what an image leads, or would lead, where. */
 int report_sites(struct operation_report *report,
 		 const struct control_site *sites, size_t nr_sites,
 		 struct hf_diag *diag);

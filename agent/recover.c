@@ -5,8 +5,9 @@
  *                           one system call or the hook that it was given
  *   memfd left open         closed
  *   STAGED                  unmapped: no site leads to it
- *   SWITCHING               finished when every site leads to it already,
- *                           otherwise undone and unmapped
+ *   SWITCHING               finished when every site leads to it already, and
+ *                           to the others that are SWITCHING; otherwise undone
+ *                           and unmapped
  *   REVERTING               active again when nothing was stored yet, or when
  *                           a SWITCHING beside it is undone (an interrupted
  *                           exchange); otherwise finished
@@ -208,15 +209,27 @@ static bool sites_lead(const struct recover *recover,
 	return true;
 }
 
+/* A patch may consist of several blocks: one for each module. */
+static bool switching_is_complete(const struct recover *recover)
+{
+	const struct controls *controls = &recover->target.controls;
+
+	for (size_t i = 0; i < controls->nr; i++)
+		if (in_state(&controls->entries[i], CONTROL_SWITCHING) &&
+		    !sites_lead(recover, &controls->entries[i]))
+			return false;
+	return true;
+}
+
 /*
- * An interrupted apply. @ret_undone: beside it stands what it was to replace,
- * and that has to come back.
+ * An interrupted apply: all of it is finished, or all is undone. @ret_undone:
+ * beside it stands what it was to replace, and that has to come back.
  */
 static bool decide_switching(struct recover *recover, bool *after,
 			     bool *ret_undone)
 {
 	const struct controls *controls = &recover->target.controls;
-	bool any = false;
+	bool complete = switching_is_complete(recover), any = false;
 
 	for (size_t i = 0; i < controls->nr; i++) {
 		const struct control *control = &controls->entries[i];
@@ -224,8 +237,8 @@ static bool decide_switching(struct recover *recover, bool *after,
 		if (!in_state(control, CONTROL_SWITCHING))
 			continue;
 		any = true;
-		after[i] = sites_lead(recover, control);
-		*ret_undone |= !after[i];
+		after[i] = complete;
+		*ret_undone |= !complete;
 		report_note(recover->report, "%s the interrupted apply of %s",
 			    after[i] ? "finished" : "undid",
 			    control->block.name);

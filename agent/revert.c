@@ -70,9 +70,11 @@ static void revert_finish(struct revert *revert, const struct control *control,
 
 	if (hook_run(revert->target.process, control, HOOK_POST_REVERT, &why))
 		report_note(report, "%s", why.message);
-	report->outcome = OUTCOME_REVERTED;
 	r = retire_image(&revert->target, control, revert->result.leaving_free,
 			 reason, sizeof(reason), &why);
+	/* Of several images, one that stays counts. */
+	if (r == 0 && report->outcome == OUTCOME_NOTHING)
+		report->outcome = OUTCOME_REVERTED;
 	if (r == 0)
 		return;
 	report->outcome = OUTCOME_RETIRED;
@@ -105,51 +107,57 @@ static void revert_close(struct revert *revert)
 	target_close(&revert->target);
 }
 
-/* Selects the active patch @name to go. Return: its index; -ENOENT. */
-static int revert_select(struct revert *revert, const char *name,
+/*
+ * Selects the active patch @name to go, all images of it, and marks them in
+ * @leaving. Return: 0; -ENOENT.
+ */
+static int revert_select(struct revert *revert, const char *name, bool *leaving,
 			 struct hf_diag *diag)
 {
 	const struct controls *controls = &revert->target.controls;
 	const struct process *process = revert->target.process;
-	int found = -1;
+	bool found = false;
 
 	for (size_t i = 0; i < controls->nr; i++) {
 		const struct control *control = &controls->entries[i];
+		bool is_active = !control->damaged &&
+				 control->block.state == CONTROL_ACTIVE;
 
-		revert->after[i] = !control->damaged &&
-				   control->block.state == CONTROL_ACTIVE;
-		if (revert->after[i] && !strcmp(control->block.name, name))
-			found = (int)i;
+		leaving[i] = is_active && !strcmp(control->block.name, name);
+		revert->after[i] = is_active && !leaving[i];
+		found |= leaving[i];
 	}
-	if (found < 0) {
-		hf_error(diag, -ENOENT, "not-applied",
-			 "patch %s is not active in pid %d (%s)", name,
-			 process->pid, process->command);
-		hf_hint(diag, "see what is: hotfix status -p %d", process->pid);
-		return -ENOENT;
-	}
-	revert->after[found] = false;
-	return found;
+	if (found)
+		return 0;
+	hf_error(diag, -ENOENT, "not-applied",
+		 "patch %s is not active in pid %d (%s)", name, process->pid,
+		 process->command);
+	hf_hint(diag, "see what is: hotfix status -p %d", process->pid);
+	return -ENOENT;
 }
 
 static int revert_one(struct revert *revert, const char *name,
 		      struct operation_report *report, struct hf_diag *diag)
 {
-	const struct control *control;
-	int index, r;
+	const struct controls *controls = &revert->target.controls;
+	owned(free_p) bool *leaving = calloc(controls->nr + 1,
+					     sizeof(*leaving));
+	int r;
 
 	report_process(report, revert->target.process);
-	index = revert_select(revert, name, diag);
-	if (index < 0)
-		return index;
-	control = &revert->target.controls.entries[index];
-	r = report_control(report, control, diag);
-	if (r < 0)
+	if (!leaving)
+		return hf_fail(diag, -ENOMEM, "cannot revert");
+	r = revert_select(revert, name, leaving, diag);
+	for (size_t i = 0; i < controls->nr && !r; i++)
+		if (leaving[i])
+			r = report_control(report, &controls->entries[i], diag);
+	if (r)
 		return r;
 	r = revert_switch(revert, diag);
 	report_switch(report, &revert->result);
-	if (r == 0)
-		revert_finish(revert, control, report);
+	for (size_t i = controls->nr; r == 0 && i--;)
+		if (leaving[i])
+			revert_finish(revert, &controls->entries[i], report);
 	return r;
 }
 

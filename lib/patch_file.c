@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "build_id.h"
 #include "digest.h"
 #include "elf_view.h"
 
@@ -26,6 +27,7 @@ DEFINE_CLEANUP(struct patch_file, patch_file_free)
 
 /* What is known while a file is being read. */
 struct reader {
+	bool is_part; /* of another file */
 	struct elf_view view;
 	struct patch_file *patch;
 	Elf64_Phdr dynamic;
@@ -739,6 +741,115 @@ static int relocs_read(struct reader *reader)
 	return r;
 }
 
+/* --- parts for other modules --- */
+
+static int patch_parse(struct buffer *bytes, const char *path, bool is_part,
+		       struct patch_file **ret_patch, struct hf_diag *diag);
+
+const struct patch_file *patch_part_for(const struct patch_file *patch,
+					const struct build_id *build_id)
+{
+	for (size_t i = 0; i < patch_nr_parts(patch); i++) {
+		const struct patch_file *part = patch_part(patch, i);
+
+		if (build_id_equal(&part->manifest->target.build_id, build_id))
+			return part;
+	}
+	return NULL;
+}
+
+/* One patch to the operator, and one module each. */
+static int part_check(const struct reader *reader,
+		      const struct patch_file *part)
+{
+	const struct patch_file *patch = reader->patch;
+
+	if (strcmp(part->manifest->name, patch->manifest->name))
+		return malformed(reader->diag,
+				 "a part is called %s and the patch %s",
+				 part->manifest->name, patch->manifest->name);
+	if (patch_part_for(patch, &part->manifest->target.build_id))
+		return malformed(reader->diag, "two parts are for %s",
+				 part->manifest->target.name);
+	return 0;
+}
+
+static int part_add(struct reader *reader, const uint8_t *bytes, size_t size)
+{
+	struct patch_file *patch = reader->patch, *part;
+	owned(buffer_release) struct buffer copy = { malloc(size + 1), size };
+	int r;
+
+	if (!copy.data)
+		return hf_fail(reader->diag, -ENOMEM, "cannot load the patch");
+	memcpy(copy.data, bytes, size);
+	copy.data[size] = 0;
+	r = patch_parse(&copy, patch->path, true, &part, reader->diag);
+	if (r < 0)
+		return hf_context(reader->diag, r, "part %zu",
+				  patch->nr_others + 1);
+	r = part_check(reader, part);
+	if (r < 0) {
+		patch_file_free(part);
+		return r;
+	}
+	patch->others[patch->nr_others++] = part;
+	return 0;
+}
+
+/* One note of @section at @at; returns where the next one begins, 0: damaged. */
+static size_t part_note_read(const uint8_t *bytes, size_t size, size_t at,
+			     const uint8_t **ret_part, size_t *ret_size)
+{
+	Elf64_Nhdr header;
+	uint64_t start, end;
+
+	if (size - at < sizeof(header))
+		return 0;
+	memcpy(&header, bytes + at, sizeof(header));
+	start = at + sizeof(header) + align_up(header.n_namesz, 4);
+	end = start + align_up(header.n_descsz, 4);
+	if (end > size || header.n_type != PATCH_NOTE_TYPE_PART ||
+	    header.n_namesz != sizeof(PATCH_NOTE_OWNER) ||
+	    memcmp(bytes + at + sizeof(header), PATCH_NOTE_OWNER,
+		   sizeof(PATCH_NOTE_OWNER)))
+		return 0;
+	*ret_part = bytes + start;
+	*ret_size = header.n_descsz;
+	return (size_t)end;
+}
+
+static int parts_read(struct reader *reader)
+{
+	struct patch_file *patch = reader->patch;
+	const uint8_t *bytes, *part;
+	Elf64_Shdr section;
+	size_t size;
+	int r;
+
+	r = elf_view_find_section(&reader->view, SHT_NOTE, ".note.hotfix.parts",
+				  &section, reader->diag);
+	if (r <= 0)
+		return r;
+	/* Or a hostile file could nest them until the stack ends. */
+	if (reader->is_part)
+		return malformed(reader->diag, "a part has parts itself");
+	patch->others = calloc(PATCH_PARTS_MAX, sizeof(*patch->others));
+	if (!patch->others)
+		return hf_fail(reader->diag, -ENOMEM, "cannot load the patch");
+	bytes = elf_view_at(&reader->view, section.sh_offset, section.sh_size);
+	for (size_t at = 0; at < section.sh_size;) {
+		at = part_note_read(bytes, section.sh_size, at, &part, &size);
+		if (!at || patch_nr_parts(patch) == PATCH_PARTS_MAX)
+			return malformed(reader->diag,
+					 ".note.hotfix.parts is damaged");
+		r = part_add(reader, part, size);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* --- all of it --- */
 
 static int header_read(struct reader *reader, const struct buffer *bytes)
@@ -766,7 +877,7 @@ static int patch_read(struct reader *reader, const struct buffer *bytes)
 	static int (*const steps[])(struct reader * reader) = {
 		/* First: any other shared object should be called that. */
 		manifest_read, segments_read, dynamic_read, entry_points_check,
-		symbols_read,  imports_sort,  relocs_read,
+		symbols_read,  imports_sort,  relocs_read,   parts_read,
 	};
 	int r;
 
@@ -782,11 +893,11 @@ static int patch_read(struct reader *reader, const struct buffer *bytes)
 	return 0;
 }
 
-int patch_file_parse(struct buffer *bytes, const char *path,
-		     struct patch_file **ret_patch, struct hf_diag *diag)
+static int patch_parse(struct buffer *bytes, const char *path, bool is_part,
+		       struct patch_file **ret_patch, struct hf_diag *diag)
 {
 	owned(patch_file_free_p) struct patch_file *patch = NULL;
-	struct reader reader = { .diag = diag };
+	struct reader reader = { .is_part = is_part, .diag = diag };
 	int r;
 
 	patch = calloc(1, sizeof(*patch));
@@ -798,9 +909,9 @@ int patch_file_parse(struct buffer *bytes, const char *path,
 
 	r = patch_read(&reader, bytes);
 	free(reader.imports);
-	if (r < 0)
+	if (r < 0 && !is_part)
 		hf_context(diag, r, "%s", path);
-	if (r == -EBADMSG)
+	if (r == -EBADMSG && !is_part)
 		hf_hint(diag, "the file may be damaged or cut short: copy it "
 			      "again, or build it again with hotfix-build");
 	if (r < 0)
@@ -810,6 +921,12 @@ int patch_file_parse(struct buffer *bytes, const char *path,
 	*bytes = (struct buffer){ 0 };
 	*ret_patch = take_ptr(patch);
 	return 0;
+}
+
+int patch_file_parse(struct buffer *bytes, const char *path,
+		     struct patch_file **ret_patch, struct hf_diag *diag)
+{
+	return patch_parse(bytes, path, false, ret_patch, diag);
 }
 
 /* A device or a pipe might never end, or never begin. */
@@ -844,6 +961,9 @@ void patch_file_free(struct patch_file *patch)
 {
 	if (!patch)
 		return;
+	for (size_t i = 0; i < patch->nr_others; i++)
+		patch_file_free(patch->others[i]);
+	free(patch->others);
 	buffer_release(&patch->bytes);
 	manifest_free(patch->manifest);
 	free(patch->segments);

@@ -4,7 +4,12 @@
  *   .note.hotfix   SHT_NOTE, owner "hotfix", type 1: the manifest (JSON)
  *   .rela.hotfix   SHT_RELA, sh_link .dynsym: relocations against imports
  *
- * both outside the loaded segments. What the loader of the patch (the agent)
+ * both outside the loaded segments. A patch for several modules has a third,
+ *
+ *   .note.hotfix.parts   SHT_NOTE, type 2: for each further module a whole patch
+ *                        file, of the same name, to be switched together
+ *
+ * What the loader of the patch (the agent)
  * needs is parsed here into plain arrays; after a successful open every offset
  * and size in them has been checked against the file, so that the agent can
  * index without fear. See hotfix-patch(5).
@@ -16,6 +21,8 @@
 
 #define PATCH_NOTE_OWNER "hotfix"
 #define PATCH_NOTE_TYPE 1
+#define PATCH_NOTE_TYPE_PART 2
+#define PATCH_PARTS_MAX 16 /* the first one too */
 #define PATCH_FILE_SIZE_MAX (256u << 20)
 /* Room in memory that a patch may take. */
 #define PATCH_IMAGE_SIZE_MAX (64u << 20)
@@ -53,7 +60,28 @@ struct patch_file {
 	/* Of .rela.dyn, .rela.plt and .rela.hotfix, in this order. */
 	struct patch_reloc *relocs;
 	size_t nr_relocs;
+	/*
+	 * Part 0 is the file itself, the others are for other modules. Each has
+	 * a digest and bytes of its own, and no further parts.
+	 */
+	struct patch_file **others;
+	size_t nr_others;
 };
+
+static inline size_t patch_nr_parts(const struct patch_file *patch)
+{
+	return 1 + patch->nr_others;
+}
+
+static inline const struct patch_file *
+patch_part(const struct patch_file *patch, size_t index)
+{
+	return index ? patch->others[index - 1] : patch;
+}
+
+/* The part for a module; NULL: there is none. */
+const struct patch_file *patch_part_for(const struct patch_file *patch,
+					const struct build_id *build_id);
 
 /**
  * patch_file_open() - read and check a patch file

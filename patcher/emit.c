@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
 #include "../lib/patch_file.h"
 #include "original.h"
+#include "publish.h"
 
 /* ---- where things are --------------------------------------------------- */
 
@@ -183,52 +183,15 @@ static int collect_relocs(const struct build *build,
 
 /* ---- the appended bytes ------------------------------------------------- */
 
-struct tail {
-	uint64_t base; /* offset in the file of data[0] */
-	uint8_t *data;
-	size_t size;
-};
-
-static int tail_add(struct tail *tail, const void *data, size_t size,
-		    size_t alignment, uint64_t *ret_offset)
-{
-	size_t start = (size_t)(align_up(tail->base + tail->size, alignment) -
-				tail->base);
-	uint8_t *grown = realloc(tail->data, start + size);
-
-	if (!grown)
-		return -ENOMEM;
-	memset(grown + tail->size, 0, start - tail->size);
-	if (size)
-		memcpy(grown + start, data, size);
-	tail->data = grown;
-	tail->size = start + size;
-	*ret_offset = tail->base + start;
-	return 0;
-}
-
 static int add_note(struct tail *tail, const char *json, Elf64_Shdr *section)
 {
-	char owner[8] = PATCH_NOTE_OWNER; /* padded to 4 */
-	const Elf64_Nhdr header = {
-		sizeof(PATCH_NOTE_OWNER),
-		(Elf64_Word)strlen(json),
-		PATCH_NOTE_TYPE,
-	};
-	uint64_t unused;
-	int r;
-
 	section->sh_type = SHT_NOTE;
 	section->sh_addralign = 4;
-	section->sh_size = sizeof(header) + sizeof(owner) +
-			   align_up(header.n_descsz, 4);
-	r = tail_add(tail, &header, sizeof(header), 4, &section->sh_offset);
-	if (!r)
-		r = tail_add(tail, owner, sizeof(owner), 4, &unused);
-	if (!r)
-		r = tail_add(tail, json, header.n_descsz, 4, &unused);
-	/* The last padding bytes belong to the note. */
-	return r ?: tail_add(tail, NULL, 0, 4, &unused);
+	section->sh_offset = align_up(tail_end(tail), 4);
+	if (tail_add_note(tail, PATCH_NOTE_TYPE, json, strlen(json)))
+		return -ENOMEM;
+	section->sh_size = tail_end(tail) - section->sh_offset;
+	return 0;
 }
 
 static int add_relocs(struct tail *tail, const struct elf_file *linked,
@@ -291,35 +254,7 @@ static int build_tail(const struct elf_file *linked, const char *json,
 	return 0;
 }
 
-/* ---- writing ------------------------------------------------------------ */
-
-/* Under another name first: a reader of OUTPUT sees all of it or nothing. */
-static int write_checked(const struct build *build,
-			 const struct elf_file *linked,
-			 const struct tail *tail, struct hf_diag *diag)
-{
-	const char *output = build->options->output;
-	owned(free_p) char *path = text_format("%s.tmp", output);
-	struct patch_file *patch = NULL;
-	int r;
-
-	if (!path)
-		return hf_fail(diag, -ENOMEM, "cannot write %s", output);
-	r = elf_save(linked, path, tail->data, tail->size, 0644, diag);
-	if (!r) {
-		r = patch_file_open(path, &patch, diag);
-		if (r)
-			hf_context(diag, r,
-				   "the result is no good patch file");
-		else
-			patch_file_free(patch);
-	}
-	if (!r && rename(path, output) < 0)
-		r = hf_fail(diag, -errno, "cannot write %s", output);
-	if (r)
-		unlink(path);
-	return r;
-}
+/* ---- all of it ---------------------------------------------------------- */
 
 int emit_patch(const struct build *build, struct elf_file *linked,
 	       struct hf_diag *diag)
@@ -338,7 +273,7 @@ int emit_patch(const struct build *build, struct elf_file *linked,
 				build->options->output);
 	}
 	if (!r)
-		r = write_checked(build, linked, &tail, diag);
+		r = publish_patch(linked, &tail, build->options->output, diag);
 	free(relocs.entries);
 	free(tail.data);
 	return r;

@@ -59,7 +59,8 @@ static void image_build(const struct program *program, struct image *image)
 		.total_size = control_size(&patch) + patch.image_size,
 	};
 	place_find(&program->mappings, program->modules.entries[0].range,
-		   PLACE_REACH, image->total_size, &image->base, NULL);
+		   PLACE_REACH, image->total_size, UINT64_MAX, &image->base,
+		   NULL);
 	link_relocate(&patch, &none, image->base + image->control_size,
 		      image_bytes + image->control_size, NULL);
 	control_encode(&patch, image->base, &block, NULL, 0, NULL, 0,

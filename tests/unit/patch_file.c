@@ -441,6 +441,133 @@ TEST(newer_schema)
 	CHECK_CONTAINS(diag.message, "fix.hotfix.so: ");
 }
 
+/* --- parts --- */
+
+static void replace_text(struct buffer *file, const char *old, const char *new)
+{
+	uint8_t *at = memmem(file->data, file->size, old, strlen(old));
+
+	if (!at)
+		abort();
+	memcpy(at, new, strlen(new));
+}
+
+/*
+ * @file with each of @parts in a note: behind its end come the notes, then the
+ * section names and the section headers with one more.
+ */
+static struct buffer with_parts(const struct buffer *file,
+				const struct buffer *parts, size_t nr)
+{
+	static const char name[] = ".note.hotfix.parts";
+	struct buffer whole = { calloc(16, SAMPLE_CAPACITY), 0 };
+	Elf64_Shdr sections[NR_SHDRS + 1] = { 0 };
+	Elf64_Shdr *note = &sections[NR_SHDRS], *names = &sections[SH_NAMES];
+	Elf64_Ehdr header;
+
+	memcpy(whole.data, file->data, file->size);
+	memcpy(&header, file->data, sizeof(header));
+	memcpy(sections, file->data + header.e_shoff, NR_SHDRS * sizeof(*note));
+	whole.size = align_up(file->size, 8);
+	*note = (Elf64_Shdr){ (Elf64_Word)names->sh_size, SHT_NOTE, 0, 0,
+			      whole.size, 0, 0, 0, 4, 0 };
+	for (size_t i = 0; i < nr; i++) {
+		const Elf64_Nhdr one = { sizeof("hotfix"),
+					 (Elf64_Word)parts[i].size, 2 };
+
+		SAMPLE_PUT(whole.data, whole.size, one);
+		memcpy(whole.data + whole.size + sizeof(one), "hotfix", 7);
+		memcpy(whole.data + whole.size + sizeof(one) + 8, parts[i].data,
+		       parts[i].size);
+		whole.size += sizeof(one) + 8 + align_up(parts[i].size, 4);
+	}
+	note->sh_size = whole.size - note->sh_offset;
+	memcpy(whole.data + whole.size, whole.data + names->sh_offset,
+	       names->sh_size);
+	memcpy(whole.data + whole.size + names->sh_size, name, sizeof(name));
+	names->sh_offset = whole.size;
+	names->sh_size += sizeof(name);
+	header.e_shoff = align_up(whole.size + names->sh_size, 8);
+	header.e_shnum = NR_SHDRS + 1;
+	SAMPLE_PUT(whole.data, header.e_shoff, sections);
+	SAMPLE_PUT(whole.data, 0, header);
+	whole.size = header.e_shoff + sizeof(sections);
+	return whole;
+}
+
+/* The sample for another module. */
+static struct buffer sample_part(void)
+{
+	struct buffer part = sample_patch();
+
+	replace_text(&part, "deadbeef", "0badcafe");
+	return part;
+}
+
+TEST(parts)
+{
+	owned(buffer_release) struct buffer file = sample_patch();
+	owned(buffer_release) struct buffer part = sample_part();
+	owned(buffer_release) struct buffer both = with_parts(&file, &part, 1);
+	owned(patch_file_free_p) struct patch_file *patch = NULL;
+	const struct build_id id = { 4, { 0x0b, 0xad, 0xca, 0xfe } };
+	const struct build_id unknown = { 4, { 1 } };
+	uint8_t digest[SHA256_SIZE];
+	struct hf_diag diag = { 0 };
+
+	parse(&both, both.size, &patch, &diag);
+	CHECK_STR(diag.message, "");
+	CHECK_EQ(patch_nr_parts(patch), 2);
+	CHECK(patch_part(patch, 0) == patch);
+	CHECK(patch_part_for(patch, &id) == patch_part(patch, 1));
+	CHECK(!patch_part_for(patch, &unknown));
+	sha256(part.data, part.size, digest);
+	CHECK_BYTES(patch_part(patch, 1)->digest, digest, SHA256_SIZE);
+	CHECK_EQ(patch_part(patch, 1)->nr_segments, 3);
+}
+
+static void check_parts(const struct buffer *part, size_t nr, size_t cut,
+			const char *message)
+{
+	owned(buffer_release) struct buffer file = sample_patch();
+	const struct buffer parts[2] = { *part, *part };
+	owned(buffer_release) struct buffer whole =
+		with_parts(&file, parts, nr);
+	struct patch_file *patch = NULL;
+	struct hf_diag diag = { 0 };
+	Elf64_Ehdr header;
+	Elf64_Shdr note;
+	size_t at;
+
+	memcpy(&header, whole.data, sizeof(header));
+	at = header.e_shoff + NR_SHDRS * sizeof(note);
+	memcpy(&note, whole.data + at, sizeof(note));
+	note.sh_size -= cut;
+	SAMPLE_PUT(whole.data, at, note);
+	CHECK_EQ(parse(&whole, whole.size, &patch, &diag), -EBADMSG);
+	CHECK_CONTAINS(diag.message, message);
+}
+
+TEST(damaged_parts)
+{
+	owned(buffer_release) struct buffer same = sample_patch();
+	owned(buffer_release) struct buffer good = sample_part();
+	owned(buffer_release) struct buffer other_name = sample_part();
+	owned(buffer_release) struct buffer bad = sample_part();
+	owned(buffer_release) struct buffer nested =
+		with_parts(&good, &same, 1);
+
+	replace_text(&other_name, "CVE-2026-1234", "CVE-2026-1235");
+	bad.data[SAMPLE_JSON] = 'x';
+	check_parts(&same, 1, 0, "two parts are for checkout");
+	check_parts(&good, 2, 0, "two parts are for checkout");
+	check_parts(&other_name, 1, 0, "a part is called CVE-2026-1235");
+	check_parts(&nested, 1, 0, "part 1: a part has parts itself");
+	check_parts(&bad, 1, 0, "part 1: the manifest is malformed");
+	check_parts(&good, 1, 4, ".note.hotfix.parts is damaged");
+	check_parts(&good, 1, good.size, ".note.hotfix.parts is damaged");
+}
+
 /* The note stands last: wherever the file ends early, something is missing. */
 TEST(cut_anywhere)
 {
