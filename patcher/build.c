@@ -9,6 +9,7 @@
 #include "../lib/digest.h"
 #include "../lib/insn.h"
 #include "compile.h"
+#include "diff/target_index.h"
 #include "duplicates.h"
 #include "emit.h"
 #include "inlines.h"
@@ -158,7 +159,7 @@ static int make_directory(struct build *build, struct hf_diag *diag)
 	return build->linked ? 0 : hf_fail(diag, -ENOMEM, "cannot link");
 }
 
-static int read_target(struct build *build, struct hf_diag *diag)
+int build_open_target(struct build *build, struct hf_diag *diag)
 {
 	const struct options *options = build->options;
 	int r = target_open(options->target, &build->target, diag);
@@ -175,7 +176,7 @@ static int read_target(struct build *build, struct hf_diag *diag)
 	if (!r)
 		r = insn_decoder_new(build->target->arch, &build->decoder,
 				     diag);
-	return r;
+	return r ?: target_index_new(&build->index, diag);
 }
 
 static int save_objects(struct build *build, struct hf_diag *diag)
@@ -262,7 +263,7 @@ static int finish(struct build *build, struct hf_diag *diag)
 
 static int run(struct build *build, struct hf_diag *diag)
 {
-	int r = read_target(build, diag);
+	int r = build_open_target(build, diag);
 
 	if (!r)
 		r = start_manifest(build, diag);
@@ -329,6 +330,7 @@ void build_free(struct build *build)
 	if (build->manifest)
 		manifest_free(build->manifest);
 	insn_decoder_free(build->decoder);
+	target_index_free(build->index);
 	libraries_close(&build->libraries);
 	symbols_release(&build->symbols);
 	if (build->debuginfo)

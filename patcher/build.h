@@ -44,6 +44,7 @@ struct build {
 	struct symbols symbols;
 	struct libraries libraries;
 	struct insn_decoder *decoder;
+	struct target_index *index; /* of names and slots, diff/target_index.h */
 
 	char *directory; /* temporary files */
 	struct strings compiler; /* its words: CC may hold several */
@@ -70,6 +71,14 @@ int build_run(const struct options *options, struct build **ret_build,
 	      struct hf_diag *diag);
 void build_free(struct build *build);
 DEFINE_CLEANUP(struct build, build_free)
+
+/**
+ * build_open_target() - the part of build_run() that reads what is running
+ * @build: zeroed but for `options`; released with build_free() also on failure
+ *
+ * Return: 0; what target_open(), debuginfo_open() and the others return.
+ */
+int build_open_target(struct build *build, struct hf_diag *diag);
 
 /* Adds a line to the manifest's proof. Return: 0; -ENOMEM. */
 int build_prove(struct build *build, const char *format, ...)

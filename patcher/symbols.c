@@ -94,6 +94,7 @@ static int read_table(struct symbols *symbols, const struct elf_file *file,
 {
 	struct elf_symbols table = elf_symbols(file, type);
 	const char *source = NULL;
+	uint32_t group = 0;
 
 	symbols->entries = calloc(table.nr + 1, sizeof(*symbols->entries));
 	if (!symbols->entries)
@@ -103,13 +104,16 @@ static int read_table(struct symbols *symbols, const struct elf_file *file,
 		unsigned char binding = ELF64_ST_BIND(entry->st_info);
 		const char *name = elf_symbol_name(file, &table, i);
 
-		if (ELF64_ST_TYPE(entry->st_info) == STT_FILE)
+		if (ELF64_ST_TYPE(entry->st_info) == STT_FILE) {
 			source = *name ? name : NULL;
+			group++;
+		}
 		if (!*name || !is_wanted(entry))
 			continue;
 		symbols->entries[symbols->nr++] = (struct symbol){
 			.name = cut_version(name),
 			.file = binding == STB_LOCAL ? source : NULL,
+			.group = binding == STB_LOCAL && source ? group : 0,
 			.vaddr = entry->st_value,
 			.size = entry->st_size,
 			.section = entry->st_shndx,

@@ -13,6 +13,7 @@
 struct symbol {
 	const char *name; /* without @VERSION */
 	const char *file; /* of STT_FILE, a base name; NULL when not known */
+	uint32_t group;	  /* number of that STT_FILE; 0: not known */
 	uint64_t vaddr;	  /* STT_TLS: offset in the TLS block */
 	uint64_t size;
 	uint16_t section;

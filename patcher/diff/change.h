@@ -15,6 +15,8 @@ struct identity {
 	bool proven;
 	size_t nr_instructions; /* compared */
 	size_t nr_references;	/* of them checked to lead to the same */
+	/* Literals that are equal but for the directory of the build. */
+	size_t nr_paths;
 	/* When not proven: the first difference, in words, with both
 	   instructions. Owned. */
 	char *difference;

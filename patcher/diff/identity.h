@@ -24,3 +24,14 @@
 int identity_prove(const struct build *build, const struct unit_pair *pair,
 		   const struct item *function, const struct symbol *target,
 		   struct identity *ret_identity, struct hf_diag *diag);
+
+/**
+ * identity_all() - how much of an object is what runs
+ * @ret_nr_proven:    of those
+ * @ret_nr_functions: functions of pair->original that the target has
+ *
+ * Return: 0; -ENOMEM; -ENOTSUP.
+ */
+int identity_all(const struct build *build, const struct unit_pair *pair,
+		 size_t *ret_nr_proven, size_t *ret_nr_functions,
+		 struct hf_diag *diag);
