@@ -98,7 +98,7 @@ include bench/bench.mk
 # --- set-up -----------------------------------------------------------------
 
 DEB_BUILD := gcc make pkg-config libelf-dev libdw-dev libcapstone-dev \
-	     libunwind-dev libjansson-dev libsodium-dev
+	     libunwind-dev libjansson-dev libsodium-dev patch diffutils
 DEB_TEST  := perl procps curl python3 musl-tools gdb binutils file dwz
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

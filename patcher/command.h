@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "../lib/diag.h"
+#include "../lib/io.h"
 #include "array.h"
 
 /**
@@ -26,3 +26,16 @@ void command_stop_on_signals(void);
 /* The first line that a program prints, owned by the caller. */
 int command_first_line(const struct strings *arguments, char **ret_line,
 		       struct hf_diag *diag);
+
+/**
+ * command_capture() - run a program and keep what it prints
+ * @ret_status: its exit status, whatever it is
+ * @ret_output: both standard output and error
+ *
+ * It speaks English (LC_ALL=C) and reads nothing.
+ *
+ * Return: 0; -EIO when a signal killed it; -EINTR; -ENOMEM; -errno when it
+ * could not be started.
+ */
+int command_capture(const struct strings *arguments, int *ret_status,
+		    struct buffer *ret_output, struct hf_diag *diag);

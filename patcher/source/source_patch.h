@@ -53,7 +53,11 @@ struct source_changes {
  *
  * Return: 0; -ECANCELED: "diff-malformed", "diff-does-not-apply" with the hunk
  * and what stands there instead, "diff-applied-already", "diff-empty",
- * "diff-outside" for a path that leads out of the tree; -errno.
+ * "diff-binary", "diff-outside" for a path that leads out of the tree; -errno.
+ * The tree is unchanged then, but for an -errno of writing to it.
+ *
+ * Changed files are stamped later than everything there was before; that of
+ * @line_map, in the same file system, is the same time.
  */
 int source_patch_apply(const char *tree, const struct strings *diffs,
 		       const char *line_map, struct source_changes *ret_changes,
