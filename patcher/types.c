@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "dies.h"
+
 /* Structures in structures are compared; deeper than this, by name. */
 #define DEPTH_MAX 4
 
@@ -17,57 +19,11 @@ static struct comparison deeper(const struct comparison *in)
 	return (struct comparison){ in->depth + 1, in->difference };
 }
 
-bool type_of(Dwarf_Die *die, Dwarf_Die *ret_type)
-{
-	Dwarf_Attribute attribute;
-
-	return dwarf_attr_integrate(die, DW_AT_type, &attribute) &&
-	       dwarf_formref_die(&attribute, ret_type);
-}
-
-/* Follows typedefs, and const, volatile, which do not change the bits. */
-static bool strip(Dwarf_Die *type)
-{
-	for (;;) {
-		switch (dwarf_tag(type)) {
-		case DW_TAG_typedef:
-		case DW_TAG_const_type:
-		case DW_TAG_volatile_type:
-		case DW_TAG_restrict_type:
-		case DW_TAG_atomic_type:
-			if (!type_of(type, type))
-				return false;
-			continue;
-		default:
-			return true;
-		}
-	}
-}
-
 static bool names_equal(Dwarf_Die *a, Dwarf_Die *b)
 {
 	const char *left = dwarf_diename(a), *right = dwarf_diename(b);
 
 	return !left || !right || !strcmp(left, right);
-}
-
-static uint64_t number(Dwarf_Die *die, unsigned int name)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Word value = 0;
-
-	if (dwarf_attr_integrate(die, name, &attribute))
-		dwarf_formudata(&attribute, &value);
-	return value;
-}
-
-static bool is_declaration(Dwarf_Die *type)
-{
-	Dwarf_Attribute attribute;
-	bool declaration = false;
-
-	return dwarf_attr(type, DW_AT_declaration, &attribute) &&
-	       !dwarf_formflag(&attribute, &declaration) && declaration;
 }
 
 static bool equal(Dwarf_Die *a, Dwarf_Die *b, const struct comparison *in);
@@ -87,25 +43,6 @@ static bool differ(const struct comparison *in, const char *format, ...)
 		va_end(arguments);
 	}
 	return false;
-}
-
-/* The child with @tag at or behind @die; false at the end. */
-static bool skip_to(Dwarf_Die *die, int tag)
-{
-	while (dwarf_tag(die) != tag)
-		if (dwarf_siblingof(die, die))
-			return false;
-	return true;
-}
-
-static bool first_child(Dwarf_Die *parent, int tag, Dwarf_Die *ret_child)
-{
-	return !dwarf_child(parent, ret_child) && skip_to(ret_child, tag);
-}
-
-static bool next_child(Dwarf_Die *child, int tag)
-{
-	return !dwarf_siblingof(child, child) && skip_to(child, tag);
 }
 
 static bool child_types_equal(Dwarf_Die *a, Dwarf_Die *b,
@@ -135,7 +72,7 @@ static bool member_equal(Dwarf_Die *parent, Dwarf_Die *a, Dwarf_Die *b,
 				  "replacement has %s",
 			      structure, name, dwarf_diename(b) ?: "{...}");
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		if (number(a, places[i]) != number(b, places[i]))
+		if (die_number(a, places[i]) != die_number(b, places[i]))
 			return differ(in, "member %s of %s is not in the same "
 					  "place",
 				      name, structure);
@@ -147,14 +84,14 @@ static bool members_equal(Dwarf_Die *a, Dwarf_Die *b,
 			  const struct comparison *in)
 {
 	Dwarf_Die left, right;
-	bool more_left = first_child(a, DW_TAG_member, &left);
-	bool more_right = first_child(b, DW_TAG_member, &right);
+	bool more_left = die_first_child(a, DW_TAG_member, &left);
+	bool more_right = die_first_child(b, DW_TAG_member, &right);
 
 	while (more_left && more_right) {
 		if (!member_equal(a, &left, &right, in))
 			return false;
-		more_left = next_child(&left, DW_TAG_member);
-		more_right = next_child(&right, DW_TAG_member);
+		more_left = die_next_child(&left, DW_TAG_member);
+		more_right = die_next_child(&right, DW_TAG_member);
 	}
 	return more_left == more_right ||
 	       differ(in, "%s has more members in %s",
@@ -166,55 +103,24 @@ static bool parameters_equal(Dwarf_Die *a, Dwarf_Die *b,
 			     const struct comparison *in)
 {
 	Dwarf_Die left, right;
-	bool more_left = first_child(a, DW_TAG_formal_parameter, &left);
-	bool more_right = first_child(b, DW_TAG_formal_parameter, &right);
+	bool more_left = die_first_child(a, DW_TAG_formal_parameter, &left);
+	bool more_right = die_first_child(b, DW_TAG_formal_parameter, &right);
 	Dwarf_Die unused;
 
 	while (more_left && more_right) {
 		if (!child_types_equal(&left, &right, in))
 			return false;
-		more_left = next_child(&left, DW_TAG_formal_parameter);
-		more_right = next_child(&right, DW_TAG_formal_parameter);
+		more_left = die_next_child(&left, DW_TAG_formal_parameter);
+		more_right = die_next_child(&right, DW_TAG_formal_parameter);
 	}
 	return more_left == more_right &&
-	       first_child(a, DW_TAG_unspecified_parameters, &unused) ==
-		       first_child(b, DW_TAG_unspecified_parameters, &unused);
-}
-
-/* Elements of one dimension; 0 when it is open or known at run time only. */
-static uint64_t dimension_size(Dwarf_Die *dimension)
-{
-	Dwarf_Attribute attribute;
-	Dwarf_Word value;
-
-	if (dwarf_attr(dimension, DW_AT_count, &attribute))
-		return dwarf_formudata(&attribute, &value) ? 0 : value;
-	if (!dwarf_attr(dimension, DW_AT_upper_bound, &attribute) ||
-	    dwarf_formudata(&attribute, &value))
-		return 0;
-	return value + 1;
-}
-
-/*
- * Elements of all dimensions. Not dwarf_aggregate_size(): it wants to know the
- * language, which units shared by others (dwz) do not tell.
- */
-static uint64_t array_length(Dwarf_Die *array)
-{
-	uint64_t length = 1;
-	Dwarf_Die dimension;
-	bool more = first_child(array, DW_TAG_subrange_type, &dimension);
-
-	if (!more)
-		return 0;
-	for (; more; more = next_child(&dimension, DW_TAG_subrange_type))
-		length *= dimension_size(&dimension);
-	return length;
+	       die_first_child(a, DW_TAG_unspecified_parameters, &unused) ==
+		       die_first_child(b, DW_TAG_unspecified_parameters, &unused);
 }
 
 bool type_is_open_array(Dwarf_Die *type)
 {
-	return dwarf_tag(type) == DW_TAG_array_type && !array_length(type);
+	return dwarf_tag(type) == DW_TAG_array_type && !type_array_length(type);
 }
 
 /* An aggregate only declared may be whatever the other side defines. */
@@ -223,15 +129,15 @@ static bool aggregates_equal(Dwarf_Die *a, Dwarf_Die *b,
 {
 	if (!names_equal(a, b))
 		return false;
-	if (is_declaration(a) || is_declaration(b) || in->depth > DEPTH_MAX)
+	if (die_is_declaration(a) || die_is_declaration(b) || in->depth > DEPTH_MAX)
 		return true;
 	if (!members_equal(a, b, in))
 		return false;
-	return number(a, DW_AT_byte_size) == number(b, DW_AT_byte_size) ||
+	return die_number(a, DW_AT_byte_size) == die_number(b, DW_AT_byte_size) ||
 	       differ(in, "%s has %lu bytes in the target, %lu in the "
 			  "replacement",
-		      dwarf_diename(a) ?: "{...}", number(a, DW_AT_byte_size),
-		      number(b, DW_AT_byte_size));
+		      dwarf_diename(a) ?: "{...}", die_number(a, DW_AT_byte_size),
+		      die_number(b, DW_AT_byte_size));
 }
 
 /* Inside structures, what a pointer leads to is compared by name only. */
@@ -240,8 +146,8 @@ static bool pointees_equal(Dwarf_Die *a, Dwarf_Die *b,
 {
 	const struct comparison inner = deeper(in);
 	Dwarf_Die left, right;
-	bool has_left = type_of(a, &left) && strip(&left);
-	bool has_right = type_of(b, &right) && strip(&right);
+	bool has_left = type_of(a, &left) && type_strip(&left);
+	bool has_right = type_of(b, &right) && type_strip(&right);
 
 	if (!has_left || !has_right)
 		return has_left == has_right;
@@ -260,7 +166,7 @@ static bool equal(Dwarf_Die *a, Dwarf_Die *b, const struct comparison *in)
 {
 	const struct comparison inner = deeper(in);
 	Dwarf_Die left = *a, right = *b;
-	bool has_left = strip(&left), has_right = strip(&right);
+	bool has_left = type_strip(&left), has_right = type_strip(&right);
 
 	if (!has_left || !has_right)
 		return has_left == has_right;
@@ -268,21 +174,21 @@ static bool equal(Dwarf_Die *a, Dwarf_Die *b, const struct comparison *in)
 		return false;
 	switch (dwarf_tag(&left)) {
 	case DW_TAG_base_type:
-		return number(&left, DW_AT_byte_size) ==
-			       number(&right, DW_AT_byte_size) &&
-		       number(&left, DW_AT_encoding) ==
-			       number(&right, DW_AT_encoding);
+		return die_number(&left, DW_AT_byte_size) ==
+			       die_number(&right, DW_AT_byte_size) &&
+		       die_number(&left, DW_AT_encoding) ==
+			       die_number(&right, DW_AT_encoding);
 	case DW_TAG_enumeration_type:
 		return names_equal(&left, &right) &&
-		       number(&left, DW_AT_byte_size) ==
-			       number(&right, DW_AT_byte_size);
+		       die_number(&left, DW_AT_byte_size) ==
+			       die_number(&right, DW_AT_byte_size);
 	case DW_TAG_pointer_type:
 		return pointees_equal(&left, &right, in);
 	case DW_TAG_structure_type:
 	case DW_TAG_union_type:
 		return aggregates_equal(&left, &right, in);
 	case DW_TAG_array_type:
-		return array_length(&left) == array_length(&right) &&
+		return type_array_length(&left) == type_array_length(&right) &&
 		       child_types_equal(&left, &right, &inner);
 	case DW_TAG_subroutine_type:
 		return in->depth > DEPTH_MAX ||
@@ -342,16 +248,16 @@ static void print_parameters(FILE *file, Dwarf_Die *function)
 {
 	const char *comma = "";
 	Dwarf_Die die, type;
-	bool more = first_child(function, DW_TAG_formal_parameter, &die);
+	bool more = die_first_child(function, DW_TAG_formal_parameter, &die);
 
 	if (!more)
 		fputs("void", file);
-	for (; more; more = next_child(&die, DW_TAG_formal_parameter)) {
+	for (; more; more = die_next_child(&die, DW_TAG_formal_parameter)) {
 		fputs(comma, file);
 		type_print(file, type_of(&die, &type) ? &type : NULL);
 		comma = ", ";
 	}
-	if (first_child(function, DW_TAG_unspecified_parameters, &die))
+	if (die_first_child(function, DW_TAG_unspecified_parameters, &die))
 		fputs(", ...", file);
 }
 
@@ -383,7 +289,7 @@ void type_print(FILE *file, Dwarf_Die *type)
 		break;
 	case DW_TAG_array_type:
 		type_print(file, type_of(type, &inner) ? &inner : NULL);
-		fprintf(file, "[%lu]", array_length(type));
+		fprintf(file, "[%lu]", type_array_length(type));
 		break;
 	case DW_TAG_subroutine_type:
 		type_print(file, type_of(type, &inner) ? &inner : NULL);

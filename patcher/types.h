@@ -8,9 +8,9 @@
  */
 #pragma once
 
-#include <elfutils/libdw.h>
-#include <stdbool.h>
 #include <stdio.h>
+
+#include "dies.h"
 
 /* The first place where two structures differ, in words; "" when elsewhere. */
 struct type_difference {
@@ -20,9 +20,6 @@ struct type_difference {
 /* Whether values of both types can stand for each other. */
 bool types_equal(Dwarf_Die *a, Dwarf_Die *b,
 		 struct type_difference *ret_difference);
-
-/* The type of a variable, parameter or function's result; false: void. */
-bool type_of(Dwarf_Die *die, Dwarf_Die *ret_type);
 
 /* "extern int x[];" may be of any length. */
 bool type_is_open_array(Dwarf_Die *type);
