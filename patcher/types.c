@@ -312,3 +312,16 @@ void prototype_print(FILE *file, Dwarf_Die *function)
 	print_parameters(file, function);
 	fputs(")", file);
 }
+
+char *print_to_text(void (*print)(FILE *, Dwarf_Die *), Dwarf_Die *die)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return NULL;
+	print(file, die);
+	fclose(file);
+	return text;
+}

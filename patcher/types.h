@@ -30,6 +30,9 @@ void type_print(FILE *file, Dwarf_Die *type);
 /* The whole prototype of a function. */
 void prototype_print(FILE *file, Dwarf_Die *function);
 
+/* What one of these prints, owned by the caller; NULL: ENOMEM. */
+char *print_to_text(void (*print)(FILE *, Dwarf_Die *), Dwarf_Die *die);
+
 /* Whether results and parameters of two functions are equal. */
 bool prototypes_equal(Dwarf_Die *a, Dwarf_Die *b,
 		      struct type_difference *ret_difference);

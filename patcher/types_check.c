@@ -32,19 +32,6 @@ static void to_abstract(Dwarf_Die *function)
 		*function = origin;
 }
 
-static char *print_to_text(void (*print)(FILE *, Dwarf_Die *), Dwarf_Die *die)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
-
-	if (!file)
-		return NULL;
-	print(file, die);
-	fclose(file);
-	return text;
-}
-
 static int refuse_prototype(const struct manifest_function *function,
 			    Dwarf_Die *old, Dwarf_Die *new,
 			    const struct type_difference *difference,

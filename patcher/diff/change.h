@@ -49,6 +49,7 @@ struct addition {
 struct change_set {
 	/* The two builds; pairs point into them. */
 	struct recording original_build, patched_build;
+	const struct link_step *link; /* of the original; NULL: unknown */
 	struct unit_pair *pairs; /* only those whose objects differ */
 	size_t nr_pairs;
 	size_t nr_units; /* objects of the target, changed or not */

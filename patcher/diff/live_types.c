@@ -51,15 +51,9 @@ static void say(struct live_difference *difference, const char *format, ...)
 static char *type_text(Dwarf_Die *die)
 {
 	Dwarf_Die type;
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
 
-	if (!file)
-		return NULL;
-	type_print(file, type_of(die, &type) ? &type : NULL);
-	fclose(file);
-	return text;
+	return type_of(die, &type) ? print_to_text(type_print, &type) :
+				     strdup("void");
 }
 
 static void say_place(const struct member *member, char *text, size_t size)

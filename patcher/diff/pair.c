@@ -118,6 +118,7 @@ int pair_objects(const struct link_step *original,
 	if (!used)
 		return hf_fail(diag, -ENOMEM, "cannot pair objects");
 	set->nr_units = original->nr_inputs;
+	set->link = original;
 	r = pair_known(original, &pool, set, diag);
 	return r ?: pair_new(&pool, set, diag);
 }

@@ -1,0 +1,87 @@
+/*
+ * How the judge works, concern by concern; only for judge*.c.
+ *
+ *	assembler files, sections whose readers have run    judge_sections.c
+ *	values and sizes of variables                       judge_data.c
+ *	layouts of types, by judge_types.c's lists          judge_layout.c
+ *	prototypes, and callers that stay                   judge_signature.c
+ *	code that has already run, or never ends            judge_run.c
+ *	files of the diff, and when nothing is left to do   judge_sources.c
+ *
+ * Each looks at the whole set before it refuses, so that one run tells all
+ * there is to know of its kind.
+ */
+#pragma once
+
+#include "../../lib/cleanup.h"
+#include "change.h"
+
+struct judge {
+	struct build *build;
+	struct change_set *set;
+	/* Which of the options' words were of use, by index. */
+	bool *data_used, *layout_used;
+	/* What they could have been, for people who mistyped one. */
+	struct strings data_names, layout_names;
+};
+
+int judge_objects(struct judge *judge, struct hf_diag *diag);
+int judge_sections(struct judge *judge, struct hf_diag *diag);
+int judge_data(struct judge *judge, struct hf_diag *diag);
+int judge_layouts(struct judge *judge, struct hf_diag *diag);
+int judge_signatures(struct judge *judge, struct hf_diag *diag);
+int judge_run(struct judge *judge, struct hf_diag *diag);
+/* Fills in set->left_out. */
+int judge_sources(struct judge *judge, struct hf_diag *diag);
+/* Refuses when there is nothing to replace. */
+int judge_nothing(struct judge *judge, struct hf_diag *diag);
+
+/* ---- helpers: judge.c --------------------------------------------------- */
+
+int judge_warn(struct judge *judge, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* A line of the manifest's overrides, and a warning that says the same. */
+int judge_override(struct judge *judge, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* "src/a.c" as the diff spells it, else as the object knows it. */
+const char *judge_source(const struct judge *judge,
+			 const struct unit_pair *pair);
+/* The message's lines: as many as a person reads. */
+void judge_list(const struct strings *lines, struct hf_diag *diag);
+/* Adds @line unless it is there. Return: 0; -ENOMEM. */
+int judge_add_once(struct strings *lines, const char *line);
+
+/* Whether a source file of the build is the one that a diff calls @path. */
+bool path_ends_with(const char *source, const char *path);
+
+/* What the patch changes or adds anything in. */
+bool pair_is_touched(const struct change_set *set,
+		     const struct unit_pair *pair);
+
+/* ---- helpers: judge_types.c --------------------------------------------- */
+
+struct live_type {
+	char *name; /* "struct foo", "conf_t", "struct loc of f()" */
+	Dwarf_Die die;
+	bool is_constant; /* of an enumeration without a name: */
+	Dwarf_Sword value;
+};
+
+struct live_types {
+	struct live_type *items; /* by name; one name may stand twice */
+	size_t nr;
+};
+
+/* Every complete type of a unit that data can be of. Return: 0; -ENOMEM. */
+int live_types_collect(const struct unit *unit, struct live_types *ret_types);
+void live_types_release(struct live_types *types);
+/* The first of that name; NULL: none. Its namesakes follow it. */
+const struct live_type *live_types_find(const struct live_types *types,
+					const char *name);
+
+/* The function of the source that code called @name was made from. */
+bool unit_function_die(const struct unit *unit, const char *name,
+		       Dwarf_Die *ret_die);
+/* The same, of an item, by any of its names. */
+bool item_function_die(const struct unit *unit, const struct item *item,
+		       Dwarf_Die *ret_die);

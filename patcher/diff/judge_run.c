@@ -1,0 +1,254 @@
+/*
+ * Code that a patch comes too late for, and code that is never left.
+ *
+ * main() runs once; constructors and the resolvers of IFUNCs have run. A
+ * replacement of those takes effect in no process that runs already. What only
+ * they call may have run as well: that is a warning, since nobody can tell
+ * start-up from the main loop.
+ */
+#include <dwarf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "../../lib/insn.h"
+#include "../dies.h"
+#include "judge_parts.h"
+
+/* ---- what has run ------------------------------------------------------- */
+
+static bool is_start_section(const struct unit *unit, const struct item *item)
+{
+	static const char *const names[] = { ".init_array", ".preinit_array",
+					     ".ctors" };
+	const Elf64_Shdr *section;
+
+	if (!item->section || item->section >= SHN_LORESERVE)
+		return false;
+	section = elf_section_at(unit->file, item->section);
+	for (size_t i = 0; section && i < sizeof(names) / sizeof(*names); i++)
+		if (!strncmp(elf_section_name(unit->file, section), names[i],
+			     strlen(names[i])))
+			return true;
+	return false;
+}
+
+static bool refers_to(const struct item *item, const struct item *to)
+{
+	for (size_t i = 0; i < item->nr_references; i++)
+		if (item->references[i].to == to)
+			return true;
+	return false;
+}
+
+static bool is_constructor(const struct unit *unit, const struct item *function)
+{
+	for (size_t i = 0; i < unit->nr_items; i++)
+		if (refers_to(unit->items[i], function) &&
+		    is_start_section(unit, unit->items[i]))
+			return true;
+	return false;
+}
+
+static bool is_main(const struct item *item)
+{
+	return item->binding != STB_LOCAL && !strcmp(item->name ?: "", "main");
+}
+
+/* How a function is run once, before anybody can patch; NULL: it is not. */
+static const char *run_once(const struct change *change)
+{
+	if (is_main(change->original))
+		return "main() runs once";
+	if (change->original->type == STT_GNU_IFUNC)
+		return "it was asked when the program was loaded";
+	if (is_constructor(change->pair->original, change->original))
+		return "constructors have run";
+	return NULL;
+}
+
+/* ---- what only main() calls --------------------------------------------- */
+
+static const struct item *function_of(const struct item *item)
+{
+	return item->kind == ITEM_COLD && item->parent ? item->parent : item;
+}
+
+/* A static function that main() alone refers to. */
+static bool is_only_of_main(const struct change *change)
+{
+	const struct unit *unit = change->pair->original;
+	bool called = false;
+
+	if (change->original->binding != STB_LOCAL)
+		return false;
+	for (size_t i = 0; i < unit->nr_items; i++) {
+		const struct item *user = function_of(unit->items[i]);
+
+		if (user == change->original ||
+		    !refers_to(unit->items[i], change->original))
+			continue;
+		if (!item_is_code(user) || !is_main(user))
+			return false;
+		called = true;
+	}
+	return called;
+}
+
+/* ---- what never returns ------------------------------------------------- */
+
+static bool is_return(const struct insn *insn, const uint8_t *code)
+{
+	/* ret; rep ret; ret $n */
+	return !insn->falls_through && !insn->is_jump && !insn->is_call &&
+	       (code[insn->size - 1] == 0xc3 || code[0] == 0xc2);
+}
+
+/* A jump to somewhere else, or by a register: it may be a call at the end. */
+static bool may_leave(const struct item *item, const struct insn *insn)
+{
+	if (!insn->is_jump)
+		return false;
+	if (!insn->has_target)
+		return true;
+	for (size_t i = 0; i < item->nr_references; i++)
+		if (item->references[i].offset >= insn->address &&
+		    item->references[i].offset < insn->address + insn->size)
+			return true;
+	return false;
+}
+
+static bool code_returns(const struct build *build, const struct item *item)
+{
+	struct insn insn;
+
+	for (uint64_t at = 0; item->bytes && at < item->size; at += insn.size)
+		if (insn_decode(build->decoder, item->bytes + at,
+				item->size - at, at, &insn) ||
+		    is_return(&insn, item->bytes + at) ||
+		    may_leave(item, &insn))
+			return true;
+	return !item->bytes;
+}
+
+static bool is_noreturn(const struct change *change)
+{
+	Dwarf_Die die;
+
+	return item_function_die(change->pair->original, change->original,
+				 &die) &&
+	       dwarf_hasattr_integrate(&die, DW_AT_noreturn);
+}
+
+static bool never_returns(const struct build *build,
+			  const struct change *change)
+{
+	return is_noreturn(change) ||
+	       (build->decoder && !code_returns(build, change->original));
+}
+
+/* ---- warnings ----------------------------------------------------------- */
+
+static int warn_change(struct judge *judge, const struct change *change)
+{
+	const char *name = change->original->name;
+	const char *once = run_once(change);
+
+	if (once)
+		return judge_warn(judge,
+				  "%s() (%s) changes, but %s: processes that "
+				  "run already do not see it",
+				  name, judge_source(judge, change->pair),
+				  once);
+	if (never_returns(judge->build, change))
+		return judge_warn(judge,
+				  "%s() (%s) never returns: a thread that is "
+				  "inside stays in the old code,\nand "
+				  "`hotfix apply` has to be told to accept that "
+				  "(--mode entry)",
+				  name, judge_source(judge, change->pair));
+	if (is_only_of_main(change))
+		return judge_warn(judge,
+				  "%s() (%s) is called by main() only: if that "
+				  "is at start-up, it has run already",
+				  name, judge_source(judge, change->pair));
+	return 0;
+}
+
+/* Only a call needs nothing stored: anything else may have been. */
+static bool is_call(const struct reference *reference)
+{
+	return reference->type == R_X86_64_PLT32;
+}
+
+static bool address_is_taken(const struct unit *unit,
+			     const struct item *function)
+{
+	for (size_t i = 0; i < unit->nr_items; i++) {
+		const struct item *user = unit->items[i];
+
+		for (size_t k = 0; k < user->nr_references; k++)
+			if (user->references[k].to == function &&
+			    (!item_is_code(user) ||
+			     !is_call(&user->references[k])) &&
+			    function_of(user) != function)
+				return true;
+	}
+	return false;
+}
+
+static int warn_removals(struct judge *judge, const struct unit_pair *pair)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pair->original->nr_items && !r; i++) {
+		const struct item *item = pair->original->items[i];
+
+		if (item->kind == ITEM_FUNCTION && item->name &&
+		    item->verdict == VERDICT_REMOVED &&
+		    address_is_taken(pair->original, item))
+			r = judge_warn(judge,
+				       "%s() (%s) is removed: pointers to it "
+				       "that the process has stored still run "
+				       "it",
+				       item->name, judge_source(judge, pair));
+	}
+	return r;
+}
+
+/* ---- the verdict -------------------------------------------------------- */
+
+static int refuse(const struct judge *judge, struct hf_diag *diag)
+{
+	const struct change_set *set = judge->set;
+
+	hf_refuse(diag, "already-ran",
+		  "the diff changes only code that has run when a process can "
+		  "be patched");
+	for (size_t i = 0; i < set->nr_changes; i++)
+		hf_detail(diag, "  %s() (%s): %s", set->changes[i].original->name,
+			  judge_source(judge, set->changes[i].pair),
+			  run_once(&set->changes[i]));
+	hf_hint(diag, "what it left behind in the process stays as it is: "
+		      "restart the service to get this fix");
+	hf_hint(diag, "or repair that by a replacement source with a hook, see "
+		      "hotfix-build(1)");
+	return -ECANCELED;
+}
+
+int judge_run(struct judge *judge, struct hf_diag *diag)
+{
+	const struct change_set *set = judge->set;
+	size_t nr_late = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < set->nr_changes; i++)
+		nr_late += run_once(&set->changes[i]) != NULL;
+	if (set->nr_changes && nr_late == set->nr_changes)
+		return refuse(judge, diag);
+	for (size_t i = 0; i < set->nr_changes && !r; i++)
+		r = warn_change(judge, &set->changes[i]);
+	for (size_t i = 0; i < set->nr_pairs && !r; i++)
+		if (set->pairs[i].original && set->pairs[i].patched)
+			r = warn_removals(judge, &set->pairs[i]);
+	return r;
+}
