@@ -303,12 +303,23 @@ static int remove_entry(const char *path, const struct stat *status, int flag,
 	return remove(path);
 }
 
+static void free_held(struct build *build)
+{
+	for (size_t i = 0; i < build->nr_held; i++) {
+		free(build->held[i].place);
+		free(build->held[i].import);
+		free(build->held[i].to);
+	}
+	free(build->held);
+}
+
 static void free_objects(struct build *build)
 {
 	for (size_t i = 0; i < build->nr_objects; i++) {
 		if (build->objects[i].file)
 			object_release(&build->objects[i]);
-		flags_release(&build->flags[i]);
+		if (build->flags)
+			flags_release(&build->flags[i]);
 	}
 	free(build->objects);
 	free(build->flags);
@@ -319,6 +330,7 @@ void build_free(struct build *build)
 	if (build->directory && !build->options->keep_temps)
 		nftw(build->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	free_objects(build);
+	free_held(build);
 	free(build->directory);
 	free(build->linked);
 	for (size_t i = 0; i < build->nr_replacements; i++)

@@ -37,6 +37,19 @@ struct replacement {
 	char *saved;	 /* registers that its entry saves; NULL: no entry */
 };
 
+/*
+ * A relocation that the linker could not have put into a shared object, see
+ * diff/extract.h. Places are named by symbols of the linked file.
+ */
+struct held_reloc {
+	char *place;
+	uint64_t offset; /* of the field, from `place` */
+	uint32_t type;
+	char *import; /* its symbol in the patch; NULL: it leads to `to` */
+	char *to;     /* of the patch itself */
+	int64_t addend;
+};
+
 struct build {
 	const struct options *options;
 	struct target *target;
@@ -55,6 +68,8 @@ struct build {
 	struct replacement *replacements; /* as manifest->functions */
 	size_t nr_replacements;
 	struct manifest *manifest;
+	struct held_reloc *held;
+	size_t nr_held;
 	struct strings generated; /* objects that we wrote ourselves */
 	char *linked; /* path of the result before emit */
 	struct strings warnings;

@@ -165,6 +165,73 @@ static int add_original(const struct elf_file *linked,
 	return 0;
 }
 
+/* Any symbol that the file defines. */
+static const Elf64_Sym *find_defined(const struct elf_file *file,
+				     const char *name)
+{
+	struct elf_symbols symbols = elf_symbols(file, SHT_SYMTAB);
+
+	for (size_t i = 1; i < symbols.nr; i++)
+		if (symbols.entries[i].st_shndx != SHN_UNDEF &&
+		    !strcmp(elf_symbol_name(file, &symbols, i), name))
+			return &symbols.entries[i];
+	return NULL;
+}
+
+static int fail_lost(const char *symbol, struct hf_diag *diag)
+{
+	return hf_error(diag, -EIO, "link-lost-symbol",
+			"the linker's result lacks %s", symbol);
+}
+
+/* Without an import, the addend is where in the patch it leads to. */
+static int add_held(const struct elf_file *linked,
+		    const struct held_reloc *held, const Elf64_Sym *place,
+		    struct relocs *relocs, struct hf_diag *diag)
+{
+	Elf64_Rela reloc = { place->st_value + held->offset, held->type,
+			     held->addend };
+	const Elf64_Sym *to;
+	size_t import;
+
+	if (held->import) {
+		import = dynamic_symbol(linked, held->import);
+		if (!import)
+			return fail_lost(held->import, diag);
+		reloc.r_info = ELF64_R_INFO(import, held->type);
+	} else {
+		to = find_defined(linked, held->to);
+		if (!to)
+			return fail_lost(held->to, diag);
+		reloc.r_addend += (int64_t)to->st_value;
+	}
+	return add_reloc(relocs, &reloc) ?
+		       hf_fail(diag, -ENOMEM, "cannot write relocations") :
+		       0;
+}
+
+static int collect_held(const struct build *build,
+			const struct elf_file *linked, struct relocs *relocs,
+			struct hf_diag *diag)
+{
+	const Elf64_Sym *place = NULL;
+	const char *name = "";
+	int r = 0;
+
+	for (size_t i = 0; i < build->nr_held && !r; i++) {
+		const struct held_reloc *held = &build->held[i];
+
+		/* They come place by place. */
+		if (strcmp(name, held->place)) {
+			name = held->place;
+			place = find_defined(linked, name);
+		}
+		r = place ? add_held(linked, held, place, relocs, diag) :
+			    fail_lost(name, diag);
+	}
+	return r;
+}
+
 static int collect_relocs(const struct build *build,
 			  const struct elf_file *linked,
 			  struct relocs *relocs, struct hf_diag *diag)
@@ -178,7 +245,7 @@ static int collect_relocs(const struct build *build,
 	r = original_places(build, &places, &nr, diag);
 	for (size_t i = 0; i < nr && !r; i++)
 		r = add_original(linked, &places[i], relocs, diag);
-	return r;
+	return r ?: collect_held(build, linked, relocs, diag);
 }
 
 /* ---- the appended bytes ------------------------------------------------- */

@@ -47,7 +47,8 @@ static int check_section(const struct object *object,
 						    ".dtors" };
 	const char *name = elf_section_name(object->file, section);
 
-	if (!section->sh_size || !(section->sh_flags & SHF_ALLOC))
+	if (!section->sh_size || !(section->sh_flags & SHF_ALLOC) ||
+	    section->sh_flags & SHF_EXCLUDE)
 		return 0;
 	if (section->sh_flags & SHF_TLS)
 		return refuse_tls(object, diag);

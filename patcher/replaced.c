@@ -153,6 +153,17 @@ static bool is_compilers_copy(const char *name)
 	return base && (is_clone_of(name, base) || is_cold_of(name, base));
 }
 
+static int check_no_copy(const struct build *build, const struct symbol *symbol,
+			 struct hf_diag *diag)
+{
+	if (!is_compilers_copy(symbol->name))
+		return 0;
+	return hf_refuse(diag, "function-clone",
+			 "%s in %s is a copy that the compiler made, with "
+			 "another calling convention",
+			 symbol->name, build->target->name);
+}
+
 static int check_replaceable(const struct build *build,
 			     const struct symbol *symbol, struct hf_diag *diag)
 {
@@ -163,11 +174,6 @@ static int check_replaceable(const struct build *build,
 				 "%s() in %s is chosen by a resolver (IFUNC) "
 				 "when the program starts; replace the "
 				 "implementation that it chooses",
-				 symbol->name, target);
-	if (is_compilers_copy(symbol->name))
-		return hf_refuse(diag, "function-clone",
-				 "%s in %s is a copy that the compiler made, "
-				 "with another calling convention",
 				 symbol->name, target);
 	if (!symbol->size || symbol->size > FUNCTION_SIZE_MAX ||
 	    !elf_bytes_at(build->target->file, symbol->vaddr, symbol->size))
@@ -344,16 +350,13 @@ static int add_function(struct build *build, const struct symbol *symbol,
 	return plan_site(build, symbol, function, diag);
 }
 
-static int add_replacement(struct build *build, const struct object *object,
-			   const char *old, const char *source, const char *new,
-			   struct hf_diag *diag)
+int replaced_add(struct build *build, const struct object *object,
+		 const struct symbol *symbol, const char *new,
+		 struct hf_diag *diag)
 {
-	const struct symbol *symbol = NULL;
 	struct replacement *replacement;
-	int r = replaced_lookup(build, old, source, &symbol, diag);
+	int r = check_replaceable(build, symbol, diag);
 
-	if (!r)
-		r = check_replaceable(build, symbol, diag);
 	if (!r)
 		r = check_not_twice(build, symbol, new, object, diag);
 	if (r)
@@ -364,6 +367,18 @@ static int add_replacement(struct build *build, const struct object *object,
 		return hf_fail(diag, -ENOMEM, "cannot add a function");
 	*replacement = (struct replacement){ symbol, object, new, NULL };
 	return add_function(build, symbol, new, diag);
+}
+
+static int add_replacement(struct build *build, const struct object *object,
+			   const char *old, const char *source, const char *new,
+			   struct hf_diag *diag)
+{
+	const struct symbol *symbol = NULL;
+	int r = replaced_lookup(build, old, source, &symbol, diag);
+
+	if (!r)
+		r = check_no_copy(build, symbol, diag);
+	return r ?: replaced_add(build, object, symbol, new, diag);
 }
 
 /* ---- records and options ------------------------------------------------ */

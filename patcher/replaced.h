@@ -18,6 +18,20 @@
 int replaced_find(struct build *build, struct hf_diag *diag);
 
 /**
+ * replaced_add() - @symbol of the target is replaced by @new of @object
+ * @new: lives as long as @object
+ *
+ * Copies that the compiler made (f.isra.0, f.constprop.0) are replaced as any
+ * other function: who calls this must know that @new is called like them.
+ *
+ * Return: 0; -ECANCELED: "function-ifunc", "function-size", "replaced-twice",
+ * "site-..."; -ENOMEM.
+ */
+int replaced_add(struct build *build, const struct object *object,
+		 const struct symbol *symbol, const char *new,
+		 struct hf_diag *diag);
+
+/**
  * replaced_lookup() - one function of the target by name
  * @source: as much of its source file's path as is needed, NULL or "" for any
  */

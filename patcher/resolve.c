@@ -30,7 +30,7 @@ struct manifest_import *import_add(struct manifest *manifest)
 	return array_append(manifest->imports, manifest->nr_imports);
 }
 
-static void import_release(struct manifest_import *import)
+void import_release(struct manifest_import *import)
 {
 	free(import->symbol);
 	free(import->name);
@@ -153,8 +153,8 @@ static enum import_kind import_kind(const struct build *build,
 }
 
 /* How the agent will find a thread-local variable of this target. */
-static int place_tls(const struct target *target, struct manifest_import *import,
-		     struct hf_diag *diag)
+static int place_tls(const struct target *target, enum tls_need need,
+		     struct manifest_import *import, struct hf_diag *diag)
 {
 	if (target->kind == TARGET_EXECUTABLE) {
 		import->tls = IMPORT_TLS_EXECUTABLE;
@@ -162,13 +162,13 @@ static int place_tls(const struct target *target, struct manifest_import *import
 			target->tls_start + (int64_t)import->vaddr;
 		return 0;
 	}
-	if (target->tls_pointer_slot.vaddr) {
+	if (target->tls_pointer_slot.vaddr && need != TLS_NEED_MODULE) {
 		import->tls = IMPORT_TLS_THREAD_POINTER_SLOT;
 		import->tls_slot = target->tls_pointer_slot.vaddr;
 		import->tls_slot_offset = target->tls_pointer_slot.offset;
 		return 0;
 	}
-	if (target->tls_module_slot.vaddr) {
+	if (target->tls_module_slot.vaddr && need != TLS_NEED_POINTER_OFFSET) {
 		import->tls = IMPORT_TLS_MODULE_SLOT;
 		import->tls_slot = target->tls_module_slot.vaddr;
 		return 0;
@@ -177,19 +177,22 @@ static int place_tls(const struct target *target, struct manifest_import *import
 		  "%s is thread-local, and %s reaches its thread-local "
 		  "variables in a way that a patch cannot share",
 		  import->name, target->name);
-	hf_detail(diag, "It has no slot of the kinds R_X86_64_TPOFF64 or "
-			"R_X86_64_DTPMOD64 (TLS descriptors cannot be "
-			"shared).");
+	hf_detail(diag, "It has no slot of %s (TLS descriptors cannot be "
+			"shared).",
+		  need == TLS_NEED_MODULE ? "the kind R_X86_64_DTPMOD64" :
+		  need == TLS_NEED_POINTER_OFFSET ?
+					    "the kind R_X86_64_TPOFF64" :
+					    "the kinds R_X86_64_TPOFF64 or "
+					    "R_X86_64_DTPMOD64");
 	hf_hint(diag, "call a function of the library that returns the "
 		      "variable's address instead");
 	return -ECANCELED;
 }
 
-static int set_in_module(const struct wanted *wanted,
-			 const struct symbol *symbol,
-			 struct manifest_import *import, struct hf_diag *diag)
+int import_of_symbol(const struct build *build, const struct symbol *symbol,
+		     enum tls_need need, struct manifest_import *import,
+		     struct hf_diag *diag)
 {
-	const struct build *build = wanted->build;
 	const char *source = symbol_source(&build->symbols, symbol);
 
 	import->kind = import_kind(build, symbol);
@@ -199,9 +202,9 @@ static int set_in_module(const struct wanted *wanted,
 	import->name = strdup(symbol->name);
 	if (!import->name || (source && !(import->source = strdup(source))))
 		return hf_fail(diag, -ENOMEM, "cannot resolve %s",
-			       wanted->name);
+			       symbol->name);
 	if (import->kind == IMPORT_TLS)
-		return place_tls(build->target, import, diag);
+		return place_tls(build->target, need, import, diag);
 	return 0;
 }
 
@@ -225,7 +228,8 @@ static int find_in_module(const struct wanted *wanted,
 		r = check_use(wanted, symbol_class(symbol),
 			      build->target->name, diag);
 	if (!r)
-		r = set_in_module(wanted, symbol, import, diag);
+		r = import_of_symbol(build, symbol, TLS_NEED_ANY, import,
+				     diag);
 	return r;
 }
 
@@ -238,8 +242,8 @@ static enum symbol_class exported_class(const struct exported *exported)
 	return symbol_class(&symbol);
 }
 
-static enum import_kind exported_kind(const struct wanted *wanted,
-				      const struct exported *exported)
+static enum import_kind exported_kind(const struct exported *exported,
+				      bool called)
 {
 	if (exported->type == STT_GNU_IFUNC)
 		return IMPORT_IFUNC;
@@ -249,9 +253,22 @@ static enum import_kind exported_kind(const struct wanted *wanted,
 	case SYMBOL_DATA:
 		return IMPORT_OBJECT;
 	default:
-		return wanted->import->uses & USE_CALL ? IMPORT_FUNCTION :
-							 IMPORT_OBJECT;
+		return called ? IMPORT_FUNCTION : IMPORT_OBJECT;
 	}
+}
+
+int import_of_exported(const char *name, const struct exported *exported,
+		       bool called, struct manifest_import *import)
+{
+	import->kind = exported_kind(exported, called);
+	import->size = exported->size;
+	import->name = strdup(name);
+	import->version = exported->version ? strdup(exported->version) : NULL;
+	import->library = exported->library ? strdup(exported->library) : NULL;
+	return !import->name || (exported->version && !import->version) ||
+			       (exported->library && !import->library) ?
+		       -ENOMEM :
+		       0;
 }
 
 static int find_in_libraries(const struct wanted *wanted,
@@ -279,13 +296,8 @@ static int find_in_libraries(const struct wanted *wanted,
 		      exported.library ?: "the library", diag);
 	if (r)
 		return r;
-	import->kind = exported_kind(wanted, &exported);
-	import->size = exported.size;
-	import->name = strdup(wanted->name);
-	import->version = exported.version ? strdup(exported.version) : NULL;
-	import->library = exported.library ? strdup(exported.library) : NULL;
-	if (!import->name || (exported.version && !import->version) ||
-	    (exported.library && !import->library))
+	if (import_of_exported(wanted->name, &exported,
+			       wanted->import->uses & USE_CALL, import))
 		return hf_fail(diag, -ENOMEM, "cannot resolve %s",
 			       wanted->name);
 	return 0;

@@ -31,6 +31,23 @@ int resolve_imports(struct build *build, struct hf_diag *diag);
 int resolve_check_complete(struct build *build,
 			   const struct elf_file *linked, struct hf_diag *diag);
 
+/* What the code needs to know of a thread-local variable. */
+enum tls_need { TLS_NEED_ANY, TLS_NEED_POINTER_OFFSET, TLS_NEED_MODULE };
+
+/**
+ * import_of_symbol() - describe something of the target itself
+ * @ret_import: everything but `symbol`; also on failure to be released
+ *
+ * Return: 0; -ECANCELED (code "tls-unavailable"); -ENOMEM.
+ */
+int import_of_symbol(const struct build *build, const struct symbol *symbol,
+		     enum tls_need need, struct manifest_import *ret_import,
+		     struct hf_diag *diag);
+/* The same for what a library exports under @name. Return: 0; -ENOMEM. */
+int import_of_exported(const char *name, const struct exported *exported,
+		       bool called, struct manifest_import *ret_import);
+void import_release(struct manifest_import *import);
+
 /* The import whose symbol in the patch is @symbol, or NULL. */
 struct manifest_import *import_find(const struct manifest *manifest,
 				    const char *symbol);
