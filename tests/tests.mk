@@ -17,9 +17,14 @@ REAL_TESTS := $(sort $(wildcard tests/real/*.t))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/tools/*.c)))
 FUZZERS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
 
-$(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(FUZZERS): $(O)/%: $(O)/%.o $(TEST_LINK)
+$(UNIT_TESTS) $(LIVE_PROGRAMS) $(FUZZERS): $(O)/%: $(O)/%.o $(TEST_LINK)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LINK) $(TEST_LIBS)
+
+# Both programs have a target_open(): these are about the patcher's.
+$(TEST_TOOLS): $(O)/%: $(O)/%.o $(O)/libpatcher.a $(O)/libhotfix.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_PATCHER)
 
 include tests/targets/targets.mk
 
