@@ -27,6 +27,7 @@ prefix   ?= /usr/local
 bindir   ?= $(prefix)/bin
 mandir   ?= $(prefix)/share/man
 incdir   ?= $(prefix)/include
+libdir   ?= $(prefix)/lib/hotfix
 docdir   ?= $(prefix)/share/doc/hotfix
 
 SAN      ?=
@@ -52,6 +53,7 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-f
 
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DHOTFIX_VERSION='"$(VERSION)"' \
 	      -DHOTFIX_INCLUDE_DIR='"$(incdir)"' \
+	      -DHOTFIX_LIB_DIR='"$(libdir)"' \
 	      $(WARNINGS) $(HARDENING) $(PKG_CFLAGS) $(CFLAGS) $(SAN_FLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SAN_FLAGS)
 
@@ -67,7 +69,7 @@ PRELOAD_SRC := patcher/record/preload.c
 PATCHER_SRC := $(filter-out $(PATCHER_MAIN) $(WRAPPER_MAIN) $(PRELOAD_SRC),\
 	       $(sort $(wildcard patcher/*.c patcher/*/*.c)))
 
-all: $(O)/hotfix $(O)/hotfix-build
+all: $(O)/hotfix $(O)/hotfix-build $(O)/hotfix-cc $(O)/hotfix-record.so
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -90,6 +92,19 @@ $(O)/hotfix: $(call objects,$(AGENT_MAIN)) $(O)/libagent.a $(O)/libhotfix.a
 $(O)/hotfix-build: $(call objects,$(PATCHER_MAIN)) $(O)/libpatcher.a $(O)/libhotfix.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_PATCHER)
+
+# A few libraries only: it starts once for every file of a recorded build.
+$(O)/hotfix-cc: $(call objects,$(WRAPPER_MAIN)) $(O)/libpatcher.a $(O)/libhotfix.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -Wl,--as-needed $(LIBS_PATCHER)
+
+# Lives in other people's programs: no sanitizer, nothing that only glibc has.
+$(O)/hotfix-record.so: $(PRELOAD_SRC) patcher/record/program_name.h
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -g -U_FORTIFY_SOURCE \
+		-fno-stack-protector -fvisibility=hidden -fPIC -shared \
+		-Wl,-z,relro,-z,now -o $@ $< -ldl
 
 include tests/tests.mk
 include examples/examples.mk
@@ -117,8 +132,10 @@ deps:
 	fi
 
 install: all
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(incdir)/hotfix $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(incdir)/hotfix $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)
 	install -m 755 $(O)/hotfix $(O)/hotfix-build $(DESTDIR)$(bindir)
+	install -m 755 $(O)/hotfix-cc $(DESTDIR)$(libdir)
+	install -m 644 $(O)/hotfix-record.so $(DESTDIR)$(libdir)
 	install -m 644 include/hotfix/hotfix.h $(DESTDIR)$(incdir)/hotfix
 	install -m 644 man/*.1 $(DESTDIR)$(mandir)/man1
 	install -m 644 man/*.5 $(DESTDIR)$(mandir)/man5

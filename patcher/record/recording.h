@@ -24,7 +24,8 @@
 #include "../../lib/diag.h"
 #include "../array.h"
 
-/* One source file, compiled once. Paths are absolute and normalised. */
+/* One source file, compiled once. Response files are read into `arguments`;
+   compilers that were only tried out by a configure script are not here. Paths are absolute and normalised. */
 struct compile {
 	char *directory; /* the compiler's working directory */
 	char *compiler;	 /* as it was called: "/usr/bin/gcc-12" */
@@ -63,6 +64,9 @@ struct recording {
 	size_t nr_compiles;
 	struct link_step *links; /* in the order they were made */
 	size_t nr_links;
+	/* What could not be recorded, in words. Missing compiles and links may
+	   be among it. */
+	struct strings failures;
 };
 
 /**
@@ -82,9 +86,12 @@ void recording_release(struct recording *recording);
  *		 are to obey, or NULL
  *
  * Adds "NAME=VALUE" lines (LD_PRELOAD, CCACHE_DISABLE=1, HOTFIX_RECORD_...).
+ * Objects below /usr or /lib are taken for the system's; a caller whose source
+ * lies there adds HOTFIX_RECORD_TREE=DIRECTORY.
  *
  * Return: 0; -ENOENT when hotfix-cc or hotfix-record.so are not where they were
- * installed; -ENOMEM; -errno.
+ * installed; -EINVAL when their path cannot stand in LD_PRELOAD; -ENOMEM;
+ * -errno.
  */
 int recording_environment(const char *directory, const char *prefix_map,
 			  const char *line_map, struct strings *environment,

@@ -1,0 +1,126 @@
+/*
+ * hotfix-cc and hotfix-record.so are looked for beside the running program (a
+ * build tree), then where they were installed.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "../../lib/cleanup.h"
+#include "journal.h"
+#include "recording.h"
+
+static const char *const program = "hotfix-cc";
+static const char *const library = "hotfix-record.so";
+
+static bool has_both(const char *directory)
+{
+	owned(free_p) char *first = text_format("%s/%s", directory, program);
+	owned(free_p) char *second = text_format("%s/%s", directory, library);
+
+	return first && second && !access(first, X_OK) &&
+	       !access(second, R_OK);
+}
+
+/* The directory of both, owned by the caller. */
+static int find_both(char **ret_directory, struct hf_diag *diag)
+{
+	char self[PATH_MAX] = "";
+	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash = size > 0 ? strrchr(self, '/') : NULL;
+	const char *found = HOTFIX_LIB_DIR;
+
+	if (slash)
+		*slash = '\0';
+	if (slash && has_both(self))
+		found = self;
+	else if (!has_both(HOTFIX_LIB_DIR)) {
+		hf_error(diag, -ENOENT, "recorder-missing",
+			 "%s and %s, which watch a build, are neither in %s "
+			 "nor in %s",
+			 program, library, self, HOTFIX_LIB_DIR);
+		hf_hint(diag, "install hotfix again: make install");
+		return -ENOENT;
+	}
+	*ret_directory = strdup(found);
+	return *ret_directory ? 0 :
+				hf_fail(diag, -ENOMEM, "cannot watch a build");
+}
+
+/* The dynamic loader takes blanks and colons for the ends of names. */
+static int check_path(const char *path, struct hf_diag *diag)
+{
+	if (!strpbrk(path, " \t\n:"))
+		return 0;
+	hf_error(diag, -EINVAL, "recorder-path",
+		 "the directory of %s has a blank or colon in its name: %s",
+		 library, path);
+	hf_hint(diag, "build and install hotfix in a directory without them");
+	return -EINVAL;
+}
+
+static int add_preload(struct strings *environment, const char *directory)
+{
+	const char *others = getenv("LD_PRELOAD");
+
+	return others && *others ?
+		       strings_addf(environment, "LD_PRELOAD=%s/%s:%s",
+				    directory, library, others) :
+		       strings_addf(environment, "LD_PRELOAD=%s/%s", directory,
+				    library);
+}
+
+static int add_optional(struct strings *environment, const char *name,
+			const char *value)
+{
+	return value ? strings_addf(environment, "%s=%s", name, value) : 0;
+}
+
+static int add_variables(struct strings *environment, const char *tools,
+			 const char *directory, const char *prefix_map,
+			 const char *line_map)
+{
+	int r = add_preload(environment, tools);
+
+	if (!r)
+		r = strings_addf(environment, "HOTFIX_RECORD_LIBRARY=%s/%s",
+				 tools, library);
+	if (!r)
+		r = strings_addf(environment, "HOTFIX_RECORD_WRAPPER=%s/%s",
+				 tools, program);
+	if (!r)
+		r = strings_addf(environment, "HOTFIX_RECORD_DIR=%s",
+				 directory);
+	if (!r)
+		r = add_optional(environment, "HOTFIX_RECORD_PREFIX_MAP",
+				 prefix_map);
+	if (!r)
+		r = add_optional(environment, "HOTFIX_RECORD_LINE_MAP",
+				 line_map);
+	/* A compiler that does not run cannot be watched. */
+	return r ? r : strings_add(environment, "CCACHE_DISABLE=1");
+}
+
+int recording_environment(const char *directory, const char *prefix_map,
+			  const char *line_map, struct strings *environment,
+			  struct hf_diag *diag)
+{
+	owned(free_p) char *tools = NULL;
+	owned(free_p) char *path = NULL;
+	owned(free_p) char *map = NULL;
+	int r = find_both(&tools, diag);
+
+	if (!r)
+		r = check_path(tools, diag);
+	if (!r)
+		r = journal_create(directory, diag);
+	if (r < 0)
+		return r;
+	/* Compilers run in other directories. */
+	path = journal_path(directory);
+	map = line_map ? journal_path(line_map) : NULL;
+	if (!path || (line_map && !map) ||
+	    add_variables(environment, tools, path, prefix_map, map) < 0)
+		return hf_fail(diag, -ENOMEM, "cannot watch a build");
+	return 0;
+}
