@@ -146,9 +146,13 @@ static void spread_from(struct spread *spread, const struct node *node)
 	case FAMILY_CONTENT:
 		spread_content(spread, node);
 		break;
+	case FAMILY_EXTERNAL:
+		/* Only select_constants.c says so. */
+		if (node->item->why == WHY_CONSTANT)
+			spread_content(spread, node);
+		break;
 	case FAMILY_STATE:
 	case FAMILY_THREAD:
-	case FAMILY_EXTERNAL:
 		break;
 	}
 }

@@ -112,6 +112,29 @@ static size_t common_users(const struct groups *groups, const struct node *a,
 }
 
 /*
+ * Static locals of different functions are different variables. Without DWARF
+ * the scope is only the user's name, a clone's perhaps: then users decide.
+ */
+static bool is_elsewhere(const struct groups *groups, const struct node *a,
+			 const struct node *b)
+{
+	if (!is_state(a) || !a->item->scope || !b->item->scope ||
+	    node_same_scope(a, b))
+		return false;
+	return (groups->graph->original->debuginfo &&
+		groups->graph->patched->debuginfo) ||
+	       !common_users(groups, a, b);
+}
+
+static size_t evidence(const struct groups *groups, const struct node *original,
+		       const struct node *patched)
+{
+	return is_elsewhere(groups, original, patched) ?
+		       0 :
+		       common_users(groups, original, patched);
+}
+
+/*
  * The free one of @others with most in common; a draw is none. @ret_nr: how
  * much.
  */
@@ -127,8 +150,8 @@ static size_t best_for(const struct groups *groups, size_t index,
 
 		if (!node_is_free(other))
 			continue;
-		common = node->patched ? common_users(groups, other, node) :
-					 common_users(groups, node, other);
+		common = node->patched ? evidence(groups, other, node) :
+					 evidence(groups, node, other);
 		if (common && common == most)
 			best = NO_NODE;
 		if (common > most) {
@@ -215,7 +238,8 @@ static void join_single(struct groups *groups, struct run *run)
 	if (!node_is_free(original) || !node_is_free(patched))
 		return;
 	if (is_state(original) && !has_place(groups, original) &&
-	    are_strangers(groups, original, patched))
+	    (is_elsewhere(groups, original, patched) ||
+	     are_strangers(groups, original, patched)))
 		return;
 	join(groups, run->original[0], run->patched[0]);
 }
