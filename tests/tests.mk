@@ -5,6 +5,7 @@
 #   tests/live/NAME.c     the same in C, where the agent's functions are called
 #   tests/tools/NAME.c    programs that live tests call
 #   tests/targets/NAME.c  programs to be patched; built as distributions build
+#   tests/diff/NAME/      small projects, each with a source diff: run.t
 #   tests/real/NAME.t     software that nobody here wrote
 
 TEST_LINK := $(O)/libagent.a $(O)/libpatcher.a $(O)/libhotfix.a
@@ -43,6 +44,11 @@ check-real: all
 # Real fixes from Debian's sources: half an hour. CASES='a b' picks some.
 check-cases: all
 	$(TEST_ENV) CASES='$(CASES)' KEEP='$(KEEP)' $(if $(JOBS),JOBS='$(JOBS)') bash tests/cases/check.sh
+
+# Every project with every compiler, level and code model.
+.PHONY: check-diff
+check-diff: all
+	DIFF_ALL=1 $(TEST_ENV) $(PROVE) --timer tests/diff/run.t
 
 check: deps
 	$(Q)$(MAKE) --no-print-directory check-all

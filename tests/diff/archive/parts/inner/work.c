@@ -1,0 +1,13 @@
+#include "serve.h"
+
+static int level = 40;
+
+SEPARATE static int work(int a)
+{
+	return a + level;
+}
+
+int inner(int a)
+{
+	return work(a * 2);
+}

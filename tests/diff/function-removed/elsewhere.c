@@ -1,0 +1,4 @@
+__attribute__((noinline)) int elsewhere(int a)
+{
+	return a * 100;
+}

@@ -1,0 +1,8 @@
+#include "serve.h"
+
+extern int once(int a);
+
+SEPARATE int twice(int a)
+{
+	return once(a) * 2;
+}

@@ -1,0 +1,6 @@
+#include "all.h"
+
+SEPARATE int three(int a)
+{
+	return clamp(a - 1) * 3;
+}

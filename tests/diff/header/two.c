@@ -1,0 +1,7 @@
+#include "all.h"
+
+SEPARATE int two(int a)
+{
+	assert(a != -1);
+	return a * 5 - base;
+}

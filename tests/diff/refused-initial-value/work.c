@@ -1,0 +1,14 @@
+/* The running program has its own value in there. */
+#include "serve.h"
+
+int limit = 10;
+
+SEPARATE static int allowed(int a)
+{
+	return a < limit;
+}
+
+COMMAND(allowed) { answer("%d", allowed(ARGUMENT)); }
+COMMAND(limit) { limit = ARGUMENT; answer("%d", limit); }
+
+const struct command commands[] = { ENTRY(allowed), ENTRY(limit), END };

@@ -1,0 +1,6 @@
+#include "serve.h"
+
+int main(void)
+{
+	return target_main(commands);
+}

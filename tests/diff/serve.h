@@ -1,0 +1,23 @@
+/*
+ * What the projects of this folder are made of: a program that answers lines,
+ * see tests/targets/target.h (copied beside this file).
+ *
+ *	COMMAND(twice) { answer("%d", twice(ARGUMENT)); }
+ *	const struct command commands[] = { ENTRY(twice), END };
+ *
+ * serve.c has main().
+ */
+#pragma once
+
+#include "target.h"
+
+extern const struct command commands[];
+
+#define COMMAND(name) static void on_##name(int nr, char **args)
+#define ENTRY(name) { #name, on_##name }
+#define END { NULL, NULL }
+#define ARGUMENT number(nr, args, 1)
+#define ARGUMENT2 number(nr, args, 2)
+
+/* A function of its own; the compiler may still clone it and know it. */
+#define SEPARATE __attribute__((noinline))

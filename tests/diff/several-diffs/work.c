@@ -1,0 +1,17 @@
+/* Three diffs, the second of which builds upon the first. */
+#include "serve.h"
+
+SEPARATE static int first(int a)
+{
+	return a + 1;
+}
+
+SEPARATE static int second(int a)
+{
+	return a + 2;
+}
+
+COMMAND(first) { answer("%d", first(ARGUMENT)); }
+COMMAND(second) { answer("%d", second(ARGUMENT)); }
+
+const struct command commands[] = { ENTRY(first), ENTRY(second), END };

@@ -1,0 +1,6 @@
+#include "serve.h"
+
+SEPARATE int decode(int a)
+{
+	return a - 100;
+}

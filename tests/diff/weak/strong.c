@@ -1,0 +1,6 @@
+#include "serve.h"
+
+SEPARATE int overridden(int a)
+{
+	return a * 50;
+}
