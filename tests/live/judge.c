@@ -1,0 +1,757 @@
+/*
+ * What may be done to a process that runs, and what may not.
+ *
+ * Two versions of small programs are compiled, compared and judged as a diff
+ * between them would be: real compilers' objects, debug information and links.
+ * Each case is one table entry; all run with gcc and, where it is installed,
+ * with clang.
+ */
+#include "../tap.h"
+
+#include <ftw.h>
+#include <sys/stat.h>
+
+#include "../../lib/arch/arch.h"
+#include "../../lib/digest.h"
+#include "../../lib/insn.h"
+#include "../../lib/io.h"
+#include "../../patcher/diff/compare.h"
+#include "../../patcher/diff/correlate.h"
+#include "../../patcher/diff/judge.h"
+#include "../../patcher/diff/pair.h"
+#include "../../patcher/diff/select.h"
+
+#define NR_FILES 3
+#define NR_WORDS 4
+
+struct file {
+	const char *name;
+	const char *before, *after; /* NULL: it is not there; equal: the same */
+};
+
+struct sample {
+	const char *name;
+	struct file files[NR_FILES];
+	const char *flags; /* NULL: an executable, -O2 */
+	const char *link;  /* NULL: as is */
+	const char *force, *allow; /* options */
+	const char *code;	   /* NULL: it may be done */
+	const char *says[NR_WORDS];  /* message, hint */
+	const char *warns[NR_WORDS]; /* warnings, overrides, left out */
+	const char *silent;	     /* stands in none of these */
+};
+
+static char directory[] = "/tmp/hotfix-judge.XXXXXX";
+
+/* ---- files and compilers ------------------------------------------------ */
+
+static int remove_entry(const char *path, const struct stat *status, int kind,
+			struct FTW *level)
+{
+	(void)status, (void)kind, (void)level;
+	return remove(path);
+}
+
+static void clean_up(void)
+{
+	nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static bool __attribute__((format(printf, 1, 2))) run(const char *format, ...)
+{
+	char words[800], line[1000];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(words, sizeof(words), format, arguments);
+	va_end(arguments);
+	snprintf(line, sizeof(line), "cd %s && %s", directory, words);
+	return system(line) == 0;
+}
+
+static bool have(const char *program)
+{
+	return run("command -v %s >/dev/null", program);
+}
+
+static char *path_of(const char *format, const char *a, const char *b)
+{
+	char rest[300];
+	char *path;
+
+	snprintf(rest, sizeof(rest), format, a, b);
+	return asprintf(&path, "%s/%s", directory, rest) < 0 ? NULL : path;
+}
+
+static bool is_code(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && (!strcmp(dot, ".c") || !strcmp(dot, ".s"));
+}
+
+/* ---- one version: sources, objects, program ------------------------------ */
+
+struct version {
+	const char *name; /* "old", "new" */
+	struct recording recording;
+	struct link_step link;
+};
+
+static bool write_file(const char *name, const char *text)
+{
+	char *path = path_of("src/%s%s", name, "");
+	FILE *file;
+
+	if (!text) {
+		unlink(path);
+		free(path);
+		return true;
+	}
+	file = fopen(path, "w");
+	free(path);
+	if (!file)
+		return false;
+	fputs(text, file);
+	return !fclose(file);
+}
+
+static char *digest_of(const char *path)
+{
+	struct buffer bytes = { 0 };
+	uint8_t digest[SHA256_SIZE];
+	char *text = calloc(1, HEX_SIZE(SHA256_SIZE));
+
+	if (file_read(-100, path, 16u << 20, &bytes, NULL))
+		return text;
+	sha256(bytes.data, bytes.size, digest);
+	hex_encode(digest, SHA256_SIZE, text);
+	buffer_release(&bytes);
+	return text;
+}
+
+static bool add_object(struct version *version, const char *name)
+{
+	struct link_input *input =
+		array_append(version->link.inputs, version->link.nr_inputs);
+
+	input->name = strdup(name);
+	input->object = path_of("%s/%s.o", version->name, name);
+	input->digest = digest_of(input->object);
+	return *input->digest;
+}
+
+static void add_compile(struct version *version, const char *name)
+{
+	struct compile *compile = array_append(version->recording.compiles,
+					       version->recording.nr_compiles);
+
+	compile->source = path_of("src/%s%s", name, "");
+	compile->assembler = strstr(name, ".s") != NULL;
+}
+
+/* "raw.c" comes from nobody knows where, "other.c" is of another program. */
+static bool compile_file(struct version *version, const char *name,
+			 const char *compiler, const char *flags)
+{
+	if (!run("cd src && %s -g -ffunction-sections -fdata-sections %s -c %s "
+		 "-o ../%s/%s.o",
+		 compiler, flags, name, version->name, name))
+		return false;
+	if (strcmp(name, "raw.c"))
+		add_compile(version, name);
+	return !strcmp(name, "other.c") || add_object(version, name);
+}
+
+static void find_compiles(struct version *version)
+{
+	for (size_t i = 0; i < version->link.nr_inputs; i++)
+		for (size_t k = 0; k < version->recording.nr_compiles; k++)
+			if (strstr(version->recording.compiles[k].source,
+				   version->link.inputs[i].name))
+				version->link.inputs[i].compile =
+					&version->recording.compiles[k];
+}
+
+static bool make_version(struct version *version, const struct sample *sample,
+			 const char *compiler)
+{
+	bool is_new = !strcmp(version->name, "new");
+
+	for (size_t i = 0; i < NR_FILES && sample->files[i].name; i++) {
+		const struct file *file = &sample->files[i];
+
+		if (!write_file(file->name,
+				is_new ? file->after : file->before))
+			return false;
+	}
+	for (size_t i = 0; i < NR_FILES && sample->files[i].name; i++) {
+		const struct file *file = &sample->files[i];
+
+		if (is_code(file->name) &&
+		    (is_new ? file->after : file->before) &&
+		    !compile_file(version, file->name, compiler,
+				  sample->flags ?: "-O2"))
+			return false;
+	}
+	find_compiles(version);
+	return is_new || run("cd old && rm -f other.c.o && %s %s -o ../target "
+			     "*.o",
+			     compiler, sample->link ?: "");
+}
+
+static void release_version(struct version *version)
+{
+	for (size_t i = 0; i < version->recording.nr_compiles; i++)
+		free(version->recording.compiles[i].source);
+	free(version->recording.compiles);
+	for (size_t i = 0; i < version->link.nr_inputs; i++) {
+		free(version->link.inputs[i].name);
+		free(version->link.inputs[i].object);
+		free(version->link.inputs[i].digest);
+	}
+	free(version->link.inputs);
+}
+
+/* ---- the judge ---------------------------------------------------------- */
+
+struct trial {
+	struct options options;
+	struct build build;
+	struct manifest manifest;
+	struct change_set set;
+	struct hf_diag diag;
+	int result;
+};
+
+static int list_changes(const struct sample *sample, struct source_changes *to)
+{
+	for (size_t i = 0; i < NR_FILES && sample->files[i].name; i++) {
+		const struct file *file = &sample->files[i];
+		struct source_change *change;
+
+		if (file->before && file->after &&
+		    !strcmp(file->before, file->after))
+			continue;
+		change = array_append(to->items, to->nr);
+		change->kind = !file->before ? SOURCE_ADDED :
+			       !file->after  ? SOURCE_REMOVED :
+					       SOURCE_MODIFIED;
+		change->path = strdup(file->name);
+	}
+	return 0;
+}
+
+static int compare_all(struct change_set *set, struct hf_diag *diag)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < set->nr_pairs && !r; i++) {
+		struct unit_pair *pair = &set->pairs[i];
+
+		if (pair->original && pair->patched)
+			r = correlate_units(pair->original, pair->patched,
+					    diag) ?:
+				    compare_units(pair->original,
+						  pair->patched, diag);
+	}
+	return r ?: select_changes(set, diag);
+}
+
+static int open_target(struct trial *trial)
+{
+	char *path = path_of("%s%s", "target", "");
+	struct build *build = &trial->build;
+	int r = target_open(path, &build->target, &trial->diag);
+
+	trial->options.target = path;
+	build->options = &trial->options;
+	build->manifest = &trial->manifest;
+	if (!r)
+		r = debuginfo_open(build->target, &trial->options,
+				   &build->debuginfo, &trial->diag);
+	if (!r)
+		r = symbols_read(build->target, build->debuginfo,
+				 &build->symbols, &trial->diag);
+	return r ?: insn_decoder_new(build->target->arch, &build->decoder,
+				     &trial->diag);
+}
+
+static int judge(struct trial *trial, const struct version *old,
+		 const struct version *new, const struct sample *sample)
+{
+	int r = open_target(trial);
+
+	if (sample->force)
+		strings_add_words(&trial->options.force_data, sample->force);
+	if (sample->allow)
+		strings_add(&trial->options.allow_layout, sample->allow);
+	list_changes(sample, &trial->set.sources);
+	trial->set.original_build = old->recording;
+	trial->set.patched_build = new->recording;
+	if (!r)
+		r = pair_objects(&old->link, &new->link, &trial->set,
+				 &trial->diag);
+	if (!r)
+		r = compare_all(&trial->set, &trial->diag);
+	return r ?: judge_changes(&trial->build, &trial->set, &trial->diag);
+}
+
+static void release_trial(struct trial *trial)
+{
+	/* Those are the versions'. */
+	trial->set.original_build = (struct recording){ 0 };
+	trial->set.patched_build = (struct recording){ 0 };
+	change_set_release(&trial->set);
+	for (size_t i = 0; i < trial->manifest.nr_overrides; i++)
+		free(trial->manifest.overrides[i]);
+	free(trial->manifest.overrides);
+	insn_decoder_free(trial->build.decoder);
+	symbols_release(&trial->build.symbols);
+	if (trial->build.debuginfo)
+		debuginfo_close(trial->build.debuginfo);
+	if (trial->build.target)
+		target_close(trial->build.target);
+	strings_release(&trial->build.warnings);
+	strings_release(&trial->options.force_data);
+	strings_release(&trial->options.allow_layout);
+	free((char *)trial->options.target);
+}
+
+/* ---- expectations ------------------------------------------------------- */
+
+static void append(char *text, size_t size, char *const *lines, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		size_t used = strlen(text);
+
+		snprintf(text + used, size - used, "%s\n", lines[i]);
+	}
+}
+
+/* All that is said beside the refusal. */
+static void notes_of(const struct trial *trial, char *text, size_t size)
+{
+	*text = '\0';
+	append(text, size, trial->build.warnings.items,
+	       trial->build.warnings.nr);
+	append(text, size, trial->manifest.overrides,
+	       trial->manifest.nr_overrides);
+	append(text, size, trial->set.left_out.items, trial->set.left_out.nr);
+}
+
+static bool tell(const struct sample *sample, const char *compiler,
+		 const struct trial *trial, const char *what, const char *word)
+{
+	printf("# %s, %s: %s '%s'\n# code '%s': %s\n# hint: %s\n",
+	       sample->name, compiler, what, word, trial->diag.code,
+	       trial->diag.message, trial->diag.hint);
+	return false;
+}
+
+static bool check_words(const struct trial *trial, const struct sample *sample,
+			const char *compiler)
+{
+	char said[6000], notes[6000];
+
+	snprintf(said, sizeof(said), "%s\n%s", trial->diag.message,
+		 trial->diag.hint);
+	notes_of(trial, notes, sizeof(notes));
+	for (size_t i = 0; i < NR_WORDS && sample->says[i]; i++)
+		if (!strstr(said, sample->says[i]))
+			return tell(sample, compiler, trial, "does not say",
+				    sample->says[i]);
+	for (size_t i = 0; i < NR_WORDS && sample->warns[i]; i++)
+		if (!strstr(notes, sample->warns[i])) {
+			printf("# noted: %s\n", notes);
+			return tell(sample, compiler, trial, "does not note",
+				    sample->warns[i]);
+		}
+	if (sample->silent && strstr(notes, sample->silent))
+		return tell(sample, compiler, trial, "should not note",
+			    sample->silent);
+	return true;
+}
+
+static bool check(const struct trial *trial, const struct sample *sample,
+		  const char *compiler)
+{
+	if (!sample->code && trial->result)
+		return tell(sample, compiler, trial, "refused", "");
+	if (sample->code && !trial->result)
+		return tell(sample, compiler, trial, "not refused with",
+			    sample->code);
+	if (sample->code && strcmp(sample->code, trial->diag.code))
+		return tell(sample, compiler, trial, "not refused with",
+			    sample->code);
+	/* Every refusal has a way out. */
+	if (trial->result && !*trial->diag.hint)
+		return tell(sample, compiler, trial, "has no", "hint");
+	if (!trial->result && !trial->set.nr_changes)
+		return tell(sample, compiler, trial, "has no", "changes");
+	return check_words(trial, sample, compiler);
+}
+
+static bool try_with(const struct sample *sample, const char *compiler)
+{
+	struct version old = { .name = "old" }, new = { .name = "new" };
+	struct trial trial = { 0 };
+	bool good = false;
+
+	if (!run("rm -rf src old new target && mkdir src old new") ||
+	    !make_version(&old, sample, compiler) ||
+	    !make_version(&new, sample, compiler)) {
+		printf("# %s: %s failed\n", sample->name, compiler);
+	} else {
+		trial.result = judge(&trial, &old, &new, sample);
+		good = check(&trial, sample, compiler);
+	}
+	release_trial(&trial);
+	release_version(&old);
+	release_version(&new);
+	return good;
+}
+
+static bool try_all(const struct sample *samples, size_t nr)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < nr; i++) {
+		good &= try_with(&samples[i], "gcc");
+		if (have("clang"))
+			good &= try_with(&samples[i], "clang");
+	}
+	return good;
+}
+
+#define TRY(samples) CHECK(try_all(samples, sizeof(samples) / sizeof(*samples)))
+
+#define STAY(name, text)                                                       \
+	{                                                                      \
+		name, text, text                                               \
+	}
+#define MAIN                                                                   \
+	STAY("main.c", "int f(int);\n"                                         \
+		       "int main(int c, char **v) { (void)v; return f(c); }\n")
+
+/* ---- data --------------------------------------------------------------- */
+
+/* clang-format off */
+static const struct sample values[] = {
+	{ "a new initial value",
+	  { { "a.c", "int limit = 3; int f(int a) { return a > limit; }\n",
+	      "int limit = 5; int f(int a) { return a > limit; }\n" }, MAIN },
+	  .code = "data-changed",
+	  .says = { "variable limit (a.c): starts as 3, in the patched source "
+		    "as 5", "--force-data limit" } },
+	{ "forced",
+	  { { "a.c", "int limit = 3; int f(int a) { return a > limit; }\n",
+	      "int limit = 5; int f(int a) { return a > limit + 7; }\n" },
+	    MAIN },
+	  .force = "limit",
+	  .warns = { "--force-data: variable limit (a.c) keeps the value that "
+		     "it has in the process; starts as 3" } },
+	{ "forced, and nothing else",
+	  { { "a.c", "int limit = 3; int f(int a) { return a > limit; }\n",
+	      "int limit = 5; int f(int a) { return a > limit; }\n" }, MAIN },
+	  .force = "a.c:limit", .code = "no-functional-change",
+	  .says = { "besides what --force-data overrules" } },
+	{ "from zeros",
+	  { { "a.c", "int limit; int f(int a) { return a > limit; }\n",
+	      "int limit = -5; int f(int a) { return a > limit; }\n" }, MAIN },
+	  .code = "data-changed", .says = { "starts as 0, in the patched "
+					    "source as -5" } },
+	{ "a new size",
+	  { { "a.c", "int seen[10]; int f(int a) { return seen[a]++; }\n",
+	      "int seen[20]; int f(int a) { return seen[a]++; }\n" }, MAIN },
+	  .code = "data-changed",
+	  .says = { "variable seen (a.c): 40 bytes, in the patched source 80",
+		    "cannot be forced" } },
+	{ "a new size, forced in vain",
+	  { { "a.c", "int seen[10]; int f(int a) { return seen[a]++; }\n",
+	      "int seen[20]; int f(int a) { return seen[a]++ + 4; }\n" },
+	    MAIN },
+	  .force = "seen", .code = "data-changed",
+	  .says = { "cannot be forced" } },
+	{ "a smaller size, forced",
+	  { { "a.c", "int seen[20]; int f(int a) { return seen[a]++; }\n",
+	      "int seen[10]; int f(int a) { return seen[a]++ + 4; }\n" },
+	    MAIN },
+	  .force = "seen", .warns = { "80 bytes, in the patched source 40" } },
+	{ "a static local's value",
+	  { { "a.c", "int f(int a) { static int n = 2; return n += a; }\n",
+	      "int f(int a) { static int n = 4; return n += a; }\n" }, MAIN },
+	  .code = "data-changed",
+	  .says = { "variable n of f() (a.c): starts as 2",
+		    "--force-data f.n" } },
+	{ "a static local's value, forced",
+	  { { "a.c", "int f(int a) { static int n = 2; return n += a; }\n",
+	      "int f(int a) { static int n = 4; return n -= a; }\n" }, MAIN },
+	  .force = "f.n", .warns = { "--force-data: variable n of f()" } },
+	{ "a static local's size",
+	  { { "a.c", "int f(int a) { static int n[2]; return n[a]++; }\n",
+	      "int f(int a) { static int n[4]; return n[a]++; }\n" }, MAIN },
+	  .code = "data-changed", .says = { "variable n of f()", "8 bytes" } },
+	{ "a text",
+	  { { "a.c", "char word[] = \"old\"; int f(int a) { return word[a]; }\n",
+	      "char word[] = \"new\"; int f(int a) { return word[a]; }\n" },
+	    MAIN },
+	  .code = "data-changed", .says = { "word" } },
+	{ "a pointer to another literal",
+	  { { "a.c", "const char *word = \"old\";\n"
+		     "int f(int a) { return word[a]; }\n",
+	      "const char *word = \"newer\"; int f(int a) { return word[a]; }\n"
+	    }, MAIN },
+	  .code = "data-changed",
+	  .says = { "word", "the literal \"old\", in the patched source as the "
+		    "literal \"newer\"" } },
+	{ "alignment",
+	  { { "a.c", "char room[64]; int f(int a) { return room[a]++; }\n",
+	      "char room[64] __attribute__((aligned(128)));\n"
+	      "int f(int a) { return room[a]++; }\n" }, MAIN },
+	  .code = "data-changed", .says = { "room", "to 128" } },
+	{ "what only a new function reads",
+	  { { "a.c", "int f(int a) { return a; }\n",
+	      "static int calls; int f(int a) { return a + calls++; }\n" },
+	    MAIN },
+	  .silent = "calls" },
+};
+
+static const struct sample moved[] = {
+	{ "to another object",
+	  { { "a.c", "int calls = 1; int f(int a) { return a + calls++; }\n",
+	      "extern int calls; int f(int a) { return a + calls++; }\n" },
+	    { "b.c", "int g(void) { return 1; }\n",
+	      "int calls = 1; int g(void) { return 1; }\n" }, MAIN },
+	  .code = "data-changed", .says = { "calls", "another file" } },
+	{ "a static one",
+	  { { "a.c", "static int calls = 1;\n"
+		     "int f(int a) { return a + calls++; }\n",
+	      "int g(int a); int f(int a) { return a + g(a); }\n" },
+	    { "b.c", "int g(int a) { return a; }\n",
+	      "static int calls = 1;\n"
+	      "int g(int a) { return a + calls++; }\n" }, MAIN },
+	  .code = "data-changed", .says = { "calls (a.c): moves to b.c" } },
+};
+
+static const struct sample static_locals[] = {
+	{ "gone",
+	  { { "a.c", "int f(int a) { static int n = 2; return n += a; }\n",
+	      "int f(int a) { return a + 3; }\n" }, MAIN },
+	  .code = "static-local-removed",
+	  .says = { "variable n of f() (a.c)", "--force-data f.n" } },
+	{ "gone, forced",
+	  { { "a.c", "int f(int a) { static int n = 2; return n += a; }\n",
+	      "int f(int a) { return a + 3; }\n" }, MAIN },
+	  .force = "f.n", .warns = { "is given up" } },
+	{ "gone with its function",
+	  { { "a.c", "static __attribute__((noinline)) int g(int a)\n"
+		     "{ static int n = 2; return n += a; }\n"
+		     "int f(int a) { return g(a); }\n",
+	      "int f(int a) { return a + 3; }\n" }, MAIN } },
+	{ "gone from what is inlined",
+	  { { "a.c", "static inline int g(int a)\n"
+		     "{ static int n = 2; return n += a; }\n"
+		     "int f(int a) { return g(a); }\n",
+	      "static inline int g(int a) { return a * 3; }\n"
+	      "int f(int a) { return g(a); }\n" }, MAIN },
+	  .code = "static-local-removed", .says = { "n of g()" } },
+	{ "a constant gone",
+	  { { "a.c", "int f(int a)\n"
+		     "{ static const int n[] = { 2, 4, 9, 1 }; return n[a]; }\n",
+	      "int f(int a) { return a + 3; }\n" }, MAIN } },
+};
+
+static const struct sample threads[] = {
+	{ "a new one",
+	  { { "a.c", "int f(int a) { return a; }\n",
+	      "__thread int last; int f(int a) { return last += a; }\n" },
+	    MAIN },
+	  .code = "needs-tls", .says = { "variable last (a.c), 4 bytes" } },
+	{ "a new one that nothing uses",
+	  { { "a.c", "int f(int a) { return a; }\n",
+	      "__thread int last; int f(int a) { return a * 5; }\n" }, MAIN } },
+	{ "another value",
+	  { { "a.c", "__thread int last = 1; int f(int a) { return last += a; }\n",
+	      "__thread int last = 2; int f(int a) { return last += a; }\n" },
+	    MAIN },
+	  .code = "data-changed", .says = { "last (a.c): starts as 1" } },
+};
+
+static const struct sample constants[] = {
+	{ "a table of one object",
+	  { { "a.c", "static const int t[] = { 1, 2, 3, 9 };\n"
+		     "int f(int a) { return t[a]; }\n",
+	      "static const int t[] = { 1, 2, 3, 7 };\n"
+	      "int f(int a) { return t[a]; }\n" }, MAIN },
+	  .warns = { "the constant t (a.c) changes" } },
+	{ "a table that another object reads",
+	  { { "a.c", "const int t[] = { 1, 2, 3, 9 };\n"
+		     "int f(int a) { return t[a]; }\n",
+	      "const int t[] = { 1, 2, 3, 7 };\n"
+	      "int f(int a) { return t[a]; }\n" },
+	    STAY("b.c", "extern const int t[]; int g(int a) { return t[a]; }\n"),
+	    MAIN },
+	  .code = "data-changed",
+	  .says = { "variable t (a.c): b.c reads it as well",
+		    "--force-data t" } },
+	{ "the same, forced",
+	  { { "a.c", "const int t[] = { 1, 2, 3, 9 };\n"
+		     "int f(int a) { return t[a]; }\n",
+	      "const int t[] = { 1, 2, 3, 7 };\n"
+	      "int f(int a) { return t[a]; }\n" },
+	    STAY("b.c", "extern const int t[]; int g(int a) { return t[a]; }\n"),
+	    MAIN },
+	  .force = "t", .warns = { "b.c reads it as well" } },
+	{ "a table that live data points to",
+	  { { "a.c", "static const int t[] = { 1, 2, 3, 9 };\n"
+		     "const int *current = t;\n"
+		     "int f(int a) { return current[a]; }\n",
+	      "static const int t[] = { 1, 2, 3, 7 };\n"
+	      "const int *current = t;\n"
+	      "int f(int a) { return current[a]; }\n" }, MAIN },
+	  .code = "data-changed", .says = { "current (a.c)" } },
+	{ "a table that a library exports",
+	  { { "a.c", "const int t[] = { 1, 2, 3, 9 };\n"
+		     "int f(int a) { return t[a]; }\n",
+	      "const int t[] = { 1, 2, 3, 7 };\n"
+	      "int f(int a) { return t[a]; }\n" } },
+	  .flags = "-O2 -fPIC", .link = "-shared", .code = "data-changed",
+	  .says = { "exports it" } },
+};
+
+/* ---- sections, assembler ------------------------------------------------ */
+
+#define CONSTRUCTOR "__attribute__((constructor)) static void start(void)"
+
+static const struct sample starts[] = {
+	{ "a new constructor",
+	  { { "a.c", "int n; int f(int a) { return a + n; }\n",
+	      "int n; " CONSTRUCTOR " { n = 3; }\n"
+	      "int f(int a) { return a - n; }\n" }, MAIN },
+	  .code = "needs-constructor",
+	  .says = { "start() (a.c): to be run at start or end" } },
+	{ "a constructor's code",
+	  { { "a.c", "int n; " CONSTRUCTOR " { n = 3; }\n"
+		     "int f(int a) { return a - n; }\n",
+	      "int n; " CONSTRUCTOR " { n = 4; }\n"
+	      "int f(int a) { return a - n; }\n" }, MAIN },
+	  .code = "already-ran",
+	  .says = { "start() (a.c): constructors have run", "restart" } },
+	{ "a constructor's code, among others",
+	  { { "a.c", "int n; " CONSTRUCTOR " { n = 3; }\n"
+		     "int f(int a) { return a - n; }\n",
+	      "int n; " CONSTRUCTOR " { n = 4; }\n"
+	      "int f(int a) { return a + n; }\n" }, MAIN },
+	  .warns = { "start() (a.c) changes, but constructors have run" } },
+	{ "only main()",
+	  { { "a.c", "int n = 7; int main(void) { return n; }\n",
+	      "int n = 7; int main(void) { return n + 3; }\n" } },
+	  .code = "already-ran", .says = { "main() (a.c): main() runs once" } },
+	{ "main() among others",
+	  { { "a.c", "__attribute__((noinline)) int g(int a) { return a; }\n"
+		     "int main(int c, char **v) { (void)v; return g(c); }\n",
+	      "__attribute__((noinline)) int g(int a) { return a * 5; }\n"
+	      "int main(int c, char **v) { (void)v; return g(c) + 1; }\n" } },
+	  .warns = { "main() (a.c) changes, but main() runs once" } },
+	{ "what main() alone calls",
+	  { { "a.c", "static __attribute__((noinline)) int g(int a)\n"
+		     "{ return a * a + 3; }\n"
+		     "int main(int c, char **v) { (void)v; return g(c); }\n",
+	      "static __attribute__((noinline)) int g(int a)\n"
+	      "{ return a * a + 4; }\n"
+	      "int main(int c, char **v) { (void)v; return g(c); }\n" } },
+	  .warns = { "g() (a.c) is called by main() only" } },
+	{ "what others call, too",
+	  { { "a.c", "static __attribute__((noinline)) int g(int a)\n"
+		     "{ return a * a + 3; }\n"
+		     "int h(int a) { return g(a); }\n"
+		     "int main(int c, char **v) { (void)v; return g(c); }\n",
+	      "static __attribute__((noinline)) int g(int a)\n"
+	      "{ return a * a + 4; }\n"
+	      "int h(int a) { return g(a); }\n"
+	      "int main(int c, char **v) { (void)v; return g(c); }\n" } },
+	  .silent = "by main() only" },
+	{ "what never returns",
+	  { { "a.c", "volatile int n;\n"
+		     "int f(int a) { for (;;) n += a; }\n",
+	      "volatile int n;\n"
+	      "int f(int a) { for (;;) n -= a; }\n" }, MAIN },
+	  .warns = { "f() (a.c) never returns" } },
+	{ "what returns",
+	  { { "a.c", "int f(int a) { return a; }\n",
+	      "int f(int a) { return a * 7; }\n" }, MAIN },
+	  .silent = "never returns" },
+	{ "what returns by a jump",
+	  { { "a.c", "int g(int); int f(int a) { return g(a + 1); }\n",
+	      "int g(int); int f(int a) { return g(a + 2); }\n" },
+	    STAY("b.c", "int g(int a) { return a; }\n"), MAIN },
+	  .silent = "never returns" },
+};
+
+#define IN_SET "__attribute__((used, section(\"set_words\")))"
+#define READS_SET                                                              \
+	"extern const int __start_set_words[], __stop_set_words[];\n"          \
+	"int f(int a) { return __start_set_words[a]; }\n"
+
+static const struct sample sections[] = {
+	{ "a list that grows",
+	  { { "a.c", "static const int one " IN_SET " = 1;\n" READS_SET,
+	      "static const int one " IN_SET " = 1;\n"
+	      "static const int two " IN_SET " = 2;\n" READS_SET }, MAIN },
+	  .code = "section-changed",
+	  .says = { "set_words of a.c", "two", "--force-data set_words" } },
+	{ "a list that grows, forced",
+	  { { "a.c", "static const int one " IN_SET " = 1;\n" READS_SET,
+	      "static const int one " IN_SET " = 1;\n"
+	      "static const int two " IN_SET " = 2;\n"
+	      "int g(int a) { return a; }\n"
+	      "extern const int __start_set_words[], __stop_set_words[];\n"
+	      "int f(int a) { return __start_set_words[a + 1]; }\n" }, MAIN },
+	  .force = "set_words",
+	  .warns = { "--force-data: section set_words of a.c stays" } },
+	{ "a list that stays",
+	  { { "a.c", "static const int one " IN_SET " = 1;\n" READS_SET
+		     "int g(int a) { return a; }\n",
+	      "static const int one " IN_SET " = 1;\n" READS_SET
+	      "int g(int a) { return a * 3; }\n" }, MAIN } },
+	{ "code in a section of its own",
+	  { { "a.c", "__attribute__((section(\"fast\"))) int f(int a)\n"
+		     "{ return a; }\n",
+	      "__attribute__((section(\"fast\"))) int f(int a)\n"
+	      "{ return a * 3; }\n" }, MAIN } },
+};
+
+static const struct sample objects[] = {
+	{ "assembler",
+	  { { "a.s", ".text\n.globl f\n.type f,@function\nf: mov $1,%eax\n"
+		     "ret\n.size f,.-f\n",
+	      ".text\n.globl f\n.type f,@function\nf: mov $2,%eax\n"
+	      "ret\n.size f,.-f\n" }, MAIN },
+	  .code = "assembler-changed", .says = { "a.s is written" } },
+	{ "what nobody was seen to compile",
+	  { { "raw.c", "int f(int a) { return a; }\n",
+	      "int f(int a) { return a + 1; }\n" }, MAIN },
+	  .code = "object-unseen", .says = { "raw.c" } },
+};
+/* clang-format on */
+
+TEST(values) { TRY(values); }
+TEST(moved) { TRY(moved); }
+TEST(static_locals) { TRY(static_locals); }
+TEST(threads) { TRY(threads); }
+TEST(constants) { TRY(constants); }
+TEST(starts) { TRY(starts); }
+TEST(sections) { TRY(sections); }
+TEST(objects) { TRY(objects); }
+
+int main(int argc, char **argv)
+{
+	int r;
+
+	if (!mkdtemp(directory))
+		return 1;
+	r = tap_main(argc, argv);
+	clean_up();
+	return r;
+}
