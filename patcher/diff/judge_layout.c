@@ -66,10 +66,23 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+/* libdw has no name for file 0 of DWARF 5, which is the unit's own source. */
+static const char *declaring_file(Dwarf_Die *die)
+{
+	const char *file = dwarf_decl_file(die);
+	Dwarf_Die unit;
+
+	if (file || !dwarf_hasattr(die, DW_AT_decl_file) ||
+	    die_number(die, DW_AT_decl_file) ||
+	    !dwarf_diecu(die, &unit, NULL, NULL))
+		return file;
+	return dwarf_diename(&unit);
+}
+
 static char *place_text(const struct live_type *type)
 {
 	Dwarf_Die die = type->die;
-	const char *file = dwarf_decl_file(&die);
+	const char *file = declaring_file(&die);
 	int line = 0;
 
 	if (!file)

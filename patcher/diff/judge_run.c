@@ -174,10 +174,20 @@ static int warn_change(struct judge *judge, const struct change *change)
 	return 0;
 }
 
-/* Only a call needs nothing stored: anything else may have been. */
-static bool is_call(const struct reference *reference)
+/*
+ * call, jmp, jcc with a 32-bit displacement. Anything else may have stored the
+ * address.
+ */
+static bool is_branch(const struct item *user,
+		      const struct reference *reference)
 {
-	return reference->type == R_X86_64_PLT32;
+	const uint8_t *field = user->bytes + reference->offset;
+
+	if (!item_is_code(user) || !user->bytes || !reference->offset)
+		return false;
+	return field[-1] == 0xe8 || field[-1] == 0xe9 ||
+	       (reference->offset > 1 && field[-2] == 0x0f &&
+		(field[-1] & 0xf0) == 0x80);
 }
 
 static bool address_is_taken(const struct unit *unit,
@@ -188,8 +198,7 @@ static bool address_is_taken(const struct unit *unit,
 
 		for (size_t k = 0; k < user->nr_references; k++)
 			if (user->references[k].to == function &&
-			    (!item_is_code(user) ||
-			     !is_call(&user->references[k])) &&
+			    !is_branch(user, &user->references[k]) &&
 			    function_of(user) != function)
 				return true;
 	}

@@ -277,6 +277,24 @@ static bool is_member(Dwarf_Die *die)
 	       dwarf_tag(die) == DW_TAG_inheritance;
 }
 
+/*
+ * The first bit. Older descriptions count it from the highest bit of the number
+ * that it is stored in.
+ */
+static uint64_t first_bit(Dwarf_Die *die)
+{
+	uint64_t start = 8 * die_number(die, DW_AT_data_member_location);
+	uint64_t width = die_number(die, DW_AT_bit_size);
+	uint64_t size = die_number(die, DW_AT_byte_size);
+	Dwarf_Die type;
+
+	if (!dwarf_hasattr(die, DW_AT_bit_offset))
+		return start + die_number(die, DW_AT_data_bit_offset);
+	if (!size && type_of(die, &type) && type_strip(&type))
+		size = die_number(&type, DW_AT_byte_size);
+	return start + 8 * size - width - die_number(die, DW_AT_bit_offset);
+}
+
 static bool read_member(Dwarf_Die *die, bool more, struct member *ret_member)
 {
 	while (more && !is_member(die))
@@ -286,9 +304,7 @@ static bool read_member(Dwarf_Die *die, bool more, struct member *ret_member)
 	*ret_member = (struct member){
 		.die = *die,
 		.name = dwarf_diename(die) ?: "",
-		.bit = 8 * die_number(die, DW_AT_data_member_location) +
-		       die_number(die, DW_AT_data_bit_offset) +
-		       die_number(die, DW_AT_bit_offset),
+		.bit = first_bit(die),
 		.width = die_number(die, DW_AT_bit_size),
 	};
 	return true;

@@ -150,13 +150,37 @@ static void add_compile(struct version *version, const char *name)
 	compile->assembler = strstr(name, ".s") != NULL;
 }
 
-/* "raw.c" comes from nobody knows where, "other.c" is of another program. */
-static bool compile_file(struct version *version, const char *name,
+/* What is the same in both versions, or in all samples, is compiled once. */
+static bool reuse(const struct version *version, const char *name,
+		  const char *compiler, bool is_same)
+{
+	if (is_same && !strcmp(version->name, "new"))
+		return run("ln old/%s.o new/%s.o", name, name);
+	return is_same && !strcmp(name, "main.c") &&
+	       run("test -e main.%s.o && ln main.%s.o %s/main.c.o", compiler,
+		   compiler, version->name);
+}
+
+static bool run_compiler(const struct version *version, const char *name,
 			 const char *compiler, const char *flags)
 {
-	if (!run("cd src && %s -g -ffunction-sections -fdata-sections %s -c %s "
-		 "-o ../%s/%s.o",
-		 compiler, flags, name, version->name, name))
+	return run("cd src && %s -g -ffunction-sections -fdata-sections %s -c "
+		   "%s -o ../%s/%s.o 2>../log",
+		   compiler, flags, name, version->name, name) &&
+	       (strcmp(name, "main.c") || run("ln old/main.c.o main.%s.o",
+					      compiler));
+}
+
+/* "raw.c" comes from nobody knows where, "other.c" is of another program. */
+static bool compile_file(struct version *version, const struct file *file,
+			 const char *compiler, const char *flags)
+{
+	const char *name = file->name;
+	bool is_same = file->before && file->after &&
+		       !strcmp(file->before, file->after);
+
+	if (!reuse(version, name, compiler, is_same) &&
+	    !run_compiler(version, name, compiler, flags))
 		return false;
 	if (strcmp(name, "raw.c"))
 		add_compile(version, name);
@@ -190,7 +214,7 @@ static bool make_version(struct version *version, const struct sample *sample,
 
 		if (is_code(file->name) &&
 		    (is_new ? file->after : file->before) &&
-		    !compile_file(version, file->name, compiler,
+		    !compile_file(version, file, compiler,
 				  sample->flags ?: "-O2"))
 			return false;
 	}
@@ -544,7 +568,7 @@ static const struct sample static_locals[] = {
 	  { { "a.c", "int f(int a) { static int n = 2; return n += a; }\n",
 	      "int f(int a) { return a + 3; }\n" }, MAIN },
 	  .force = "f.n", .warns = { "is given up" } },
-	{ "gone with its function",
+	{ .name = "gone with its function", .files =
 	  { { "a.c", "static __attribute__((noinline)) int g(int a)\n"
 		     "{ static int n = 2; return n += a; }\n"
 		     "int f(int a) { return g(a); }\n",
@@ -556,7 +580,7 @@ static const struct sample static_locals[] = {
 	      "static inline int g(int a) { return a * 3; }\n"
 	      "int f(int a) { return g(a); }\n" }, MAIN },
 	  .code = "static-local-removed", .says = { "n of g()" } },
-	{ "a constant gone",
+	{ .name = "a constant gone", .files =
 	  { { "a.c", "int f(int a)\n"
 		     "{ static const int n[] = { 2, 4, 9, 1 }; return n[a]; }\n",
 	      "int f(int a) { return a + 3; }\n" }, MAIN } },
@@ -568,7 +592,7 @@ static const struct sample threads[] = {
 	      "__thread int last; int f(int a) { return last += a; }\n" },
 	    MAIN },
 	  .code = "needs-tls", .says = { "variable last (a.c), 4 bytes" } },
-	{ "a new one that nothing uses",
+	{ .name = "a new one that nothing uses", .files =
 	  { { "a.c", "int f(int a) { return a; }\n",
 	      "__thread int last; int f(int a) { return a * 5; }\n" }, MAIN } },
 	{ "another value",
@@ -622,26 +646,27 @@ static const struct sample constants[] = {
 
 /* ---- sections, assembler ------------------------------------------------ */
 
-#define CONSTRUCTOR "__attribute__((constructor)) static void start(void)"
+#define CONSTRUCTOR                                                            \
+	"int rand(void); __attribute__((constructor)) static void start(void)"
 
 static const struct sample starts[] = {
 	{ "a new constructor",
 	  { { "a.c", "int n; int f(int a) { return a + n; }\n",
-	      "int n; " CONSTRUCTOR " { n = 3; }\n"
+	      "int n; " CONSTRUCTOR " { n = rand(); }\n"
 	      "int f(int a) { return a - n; }\n" }, MAIN },
 	  .code = "needs-constructor",
 	  .says = { "start() (a.c): to be run at start or end" } },
 	{ "a constructor's code",
-	  { { "a.c", "int n; " CONSTRUCTOR " { n = 3; }\n"
+	  { { "a.c", "int n; " CONSTRUCTOR " { n = rand(); }\n"
 		     "int f(int a) { return a - n; }\n",
-	      "int n; " CONSTRUCTOR " { n = 4; }\n"
+	      "int n; " CONSTRUCTOR " { n = rand() * 2; }\n"
 	      "int f(int a) { return a - n; }\n" }, MAIN },
 	  .code = "already-ran",
 	  .says = { "start() (a.c): constructors have run", "restart" } },
 	{ "a constructor's code, among others",
-	  { { "a.c", "int n; " CONSTRUCTOR " { n = 3; }\n"
+	  { { "a.c", "int n; " CONSTRUCTOR " { n = rand(); }\n"
 		     "int f(int a) { return a - n; }\n",
-	      "int n; " CONSTRUCTOR " { n = 4; }\n"
+	      "int n; " CONSTRUCTOR " { n = rand() * 2; }\n"
 	      "int f(int a) { return a + n; }\n" }, MAIN },
 	  .warns = { "start() (a.c) changes, but constructors have run" } },
 	{ "only main()",
@@ -710,31 +735,371 @@ static const struct sample sections[] = {
 	      "int f(int a) { return __start_set_words[a + 1]; }\n" }, MAIN },
 	  .force = "set_words",
 	  .warns = { "--force-data: section set_words of a.c stays" } },
-	{ "a list that stays",
+	{ .name = "a list that stays", .files =
 	  { { "a.c", "static const int one " IN_SET " = 1;\n" READS_SET
 		     "int g(int a) { return a; }\n",
 	      "static const int one " IN_SET " = 1;\n" READS_SET
 	      "int g(int a) { return a * 3; }\n" }, MAIN } },
-	{ "code in a section of its own",
+	{ .name = "code in a section of its own", .files =
 	  { { "a.c", "__attribute__((section(\"fast\"))) int f(int a)\n"
 		     "{ return a; }\n",
 	      "__attribute__((section(\"fast\"))) int f(int a)\n"
 	      "{ return a * 3; }\n" }, MAIN } },
 };
 
+#define NO_STACK ".section .note.GNU-stack,\"\",@progbits\n"
+
 static const struct sample objects[] = {
 	{ "assembler",
 	  { { "a.s", ".text\n.globl f\n.type f,@function\nf: mov $1,%eax\n"
-		     "ret\n.size f,.-f\n",
+		     "ret\n.size f,.-f\n" NO_STACK,
 	      ".text\n.globl f\n.type f,@function\nf: mov $2,%eax\n"
-	      "ret\n.size f,.-f\n" }, MAIN },
+	      "ret\n.size f,.-f\n" NO_STACK }, MAIN },
 	  .code = "assembler-changed", .says = { "a.s is written" } },
 	{ "what nobody was seen to compile",
 	  { { "raw.c", "int f(int a) { return a; }\n",
 	      "int f(int a) { return a + 1; }\n" }, MAIN },
 	  .code = "object-unseen", .says = { "raw.c" } },
 };
+
+/* ---- types -------------------------------------------------------------- */
+
+/* @before, @after: members of a structure that f() reads `a` of. */
+#define STRUCT(before, after)                                                  \
+	{                                                                      \
+		{ "a.c",                                                       \
+		  "struct s { " before " };\n"                                 \
+		  "int f(struct s *s) { return s->a; }\n",                     \
+		  "struct s { " after " };\n"                                  \
+		  "int f(struct s *s) { return s->a + 1; }\n" },               \
+			MAIN                                                   \
+	}
+#define TYPE(before, after)                                                    \
+	{                                                                      \
+		{ "a.c",                                                       \
+		  before "int f(struct s *s) { return s->a; }\n",              \
+		  after "int f(struct s *s) { return s->a + 1; }\n" },         \
+			MAIN                                                   \
+	}
+#define BAD .code = "layout-changed"
+
+static const struct sample layouts[] = {
+	{ "a member more", STRUCT("int a;", "int a; long b;"), BAD,
+	  .says = { "struct s (a.c:1): 4 bytes, in the patched source 16; "
+		    "new member b at byte 8", "--allow-layout 'struct s'" } },
+	{ "a member more, allowed", STRUCT("int a;", "int a; long b;"),
+	  .allow = "struct s",
+	  .warns = { "--allow-layout: stated that no struct s lives while" } },
+	{ "allowed by its name alone", STRUCT("int a;", "int a; long b;"),
+	  .allow = "s", .warns = { "--allow-layout: stated that no struct s" } },
+	{ "one in the padding", STRUCT("int a; long b;",
+				       "int a; char c; long b;"), BAD,
+	  .says = { "new member c at byte 4" } },
+	{ "a bit more", STRUCT("int a:3;", "int a:3; int b:1;"), BAD,
+	  .says = { "new member b at byte 0, bit 3" } },
+	{ "moved", STRUCT("long b; int a;", "int a; long b;"), BAD,
+	  .says = { "member a is at byte 8, in the patched source at byte 0" } },
+	{ "two exchanged", STRUCT("int a; int b; int c;",
+				  "int a; int c; int b;"), BAD,
+	  .says = { "member c is at byte 8, in the patched source at byte 4" } },
+	{ "gone", STRUCT("int a; int b;", "int a;"), BAD,
+	  .says = { "8 bytes, in the patched source 4; member b at byte 4 is "
+		    "gone" } },
+	{ "longer", STRUCT("int a; char b[8];", "int a; char b[16];"), BAD,
+	  .says = { "member b at byte 4 is char[8], in the patched source "
+		    "char[16]" } },
+	{ "shorter inside of padding",
+	  STRUCT("long a; char b[7];", "long a; char b[6];"), BAD,
+	  .says = { "char[7]" } },
+	{ .name = "renamed", .files = STRUCT("int a; int b;",
+					     "int a; int better;") },
+	{ .name = "unsigned", .files = STRUCT("int a; int b;",
+					      "int a; unsigned b;") },
+	{ .name = "const", .files = STRUCT("int a; char *b;",
+					   "int a; const char *b;") },
+	{ .name = "a type for a void pointer",
+	  .files = STRUCT("int a; void *b;", "int a; struct s *b;") },
+	{ "a number for a pointer",
+	  STRUCT("int a; char *b;", "int a; long b;"), BAD,
+	  .says = { "member b at byte 8 is char *, in the patched source long" }
+	},
+	{ "a fraction for a number",
+	  STRUCT("int a; int b;", "int a; float b;"), BAD,
+	  .says = { "is int, in the patched source float" } },
+	{ "a pointer to something else",
+	  TYPE("struct t { int x; }; struct u { long x; };\n"
+	       "struct s { int a; struct t *p; struct u *q; };\n",
+	       "struct t { int x; }; struct u { long x; };\n"
+	       "struct s { int a; struct u *p; struct u *q; };\n"), BAD,
+	  .says = { "struct t *, in the patched source struct u *" } },
+	{ .name = "a type that has another name",
+	  .files = TYPE("struct t { int x; struct t *next; };\n"
+			"struct s { int a; struct t *p; };\n",
+			"struct u { int x; struct u *next; };\n"
+			"struct s { int a; struct u *p; };\n") },
+	{ "a type that has another name, and layout",
+	  TYPE("struct t { int x; struct t *next; };\n"
+	       "struct s { int a; struct t *p; };\n",
+	       "struct u { int x; int y; struct u *next; };\n"
+	       "struct s { int a; struct u *p; };\n"), .allow = "struct u",
+	  BAD, .says = { "struct s" } },
+	{ .name = "a new type",
+	  .files = TYPE("struct s { int a; };\n",
+			"struct n { int x; } n; struct s { int a; };\n") },
+	{ "a handler that takes more",
+	  STRUCT("int a; int (*b)(int);", "int a; int (*b)(int, int);"), BAD,
+	  .says = { "member b" } },
+	{ "a typedef",
+	  TYPE("typedef struct { int x; } conf;\n"
+	       "struct s { int a; conf *c; };\n",
+	       "typedef struct { int x, y; } conf;\n"
+	       "struct s { int a; conf *c; };\n"), BAD,
+	  .says = { "conf (a.c:1): 4 bytes, in the patched source 8",
+		    "--allow-layout 'conf'" } },
+	{ "a typedef, allowed",
+	  TYPE("typedef struct { int x; } conf;\n"
+	       "struct s { int a; conf *c; };\n",
+	       "typedef struct { int x, y; } conf;\n"
+	       "struct s { int a; conf *c; };\n"), .allow = "conf",
+	  .warns = { "no conf lives" } },
+	{ "inside of another",
+	  TYPE("struct t { int x; }; struct s { int a; struct t t; int z; };\n",
+	       "struct t { int x, y; };\n"
+	       "struct s { int a; struct t t; int z; };\n"), BAD,
+	  .says = { "struct t (a.c:1): 4 bytes",
+		    "struct s (a.c:" , "member z is at byte 8" } },
+	{ "without a name, inside of another",
+	  STRUCT("int a; struct { int x, y; };", "int a; struct { int y, x; };"),
+	  BAD, .says = { "member without a name at byte 4" } },
+	{ .name = "a union's new alternative",
+	  .files = STRUCT("int a; union { int x; long y; } u;",
+			  "int a; union { int x; long y; char z; } u;") },
+	{ "a union's other alternative",
+	  STRUCT("int a; union { int x; long y; } u;",
+		 "int a; union { int x; double y; } u;"), BAD },
+	{ "alignment",
+	  TYPE("struct s { int a; char b[60]; };\n",
+	       "struct s { int a; char b[60]; } "
+	       "__attribute__((aligned(64)));\n"), BAD,
+	  .says = { "another alignment" } },
+	{ "a cast only",
+	  { { "a.c", "struct s { int a; };\n"
+		     "int f(void *s) { return ((struct s *)s)->a; }\n",
+	      "struct s { int b, a; };\n"
+	      "int f(void *s) { return ((struct s *)s)->a; }\n" }, MAIN },
+	  BAD, .says = { "struct s" } },
+	{ "a size only",
+	  { { "a.c", "struct s { int a; }; void *malloc(unsigned long);\n"
+		     "struct s *f(void) { return malloc(sizeof(struct s)); }\n",
+	      "struct s { int a, b, c; }; void *malloc(unsigned long);\n"
+	      "struct s *f(void) { return malloc(sizeof(struct s)); }\n" },
+	    MAIN }, BAD, .says = { "4 bytes, in the patched source 12" } },
+	{ "of a variable without a type's name",
+	  { { "a.c", "struct { int x, y; } state;\n"
+		     "int f(int a) { state.x += a; return state.y; }\n",
+	      "struct { int y, x; } state;\n"
+	      "int f(int a) { state.x += a; return state.y; }\n" }, MAIN },
+	  BAD, .says = { "the type of state" } },
+	{ "of a function's own",
+	  { { "a.c", "int g(void *);\n"
+		     "int f(int a) { struct l { int x; } l = { a };\n"
+		     "return g(&l); }\n",
+	      "int g(void *);\n"
+	      "int f(int a) { struct l { int x, y; } l = { a, 1 };\n"
+	      "return g(&l); }\n" },
+	    STAY("b.c", "int g(void *p) { return *(int *)p; }\n"), MAIN },
+	  BAD, .says = { "struct l of f()", "--allow-layout 'struct l of f()'" }
+	},
+	{ "in an object whose code stays, of no concern",
+	  { { "a.c", "struct s { int a; }; int g(struct s *s)\n"
+		     "{ return s->a; }\n",
+	      "struct s { int a, b; }; int g(struct s *s)\n"
+	      "{ return s->a; }\n" },
+	    { "b.c", "int f(int a) { return a; }\n",
+	      "int f(int a) { return a * 3; }\n" }, MAIN },
+	  .warns = { "a.c: changes no code or data of target" } },
+};
+
+static const struct sample enumerations[] = {
+	{ .name = "one more at the end",
+	  .files = TYPE("enum e { A, B }; struct s { enum e a; };\n",
+			"enum e { A, B, C }; struct s { enum e a; };\n") },
+	{ "one more in between",
+	  TYPE("enum e { A, B }; struct s { enum e a; };\n",
+	       "enum e { A, X, B }; struct s { enum e a; };\n"), BAD,
+	  .says = { "enum e (a.c:1): B is 1, in the patched source 2" } },
+	{ "one more before the last, allowed",
+	  TYPE("enum e { A, B }; struct s { enum e a; };\n",
+	       "enum e { A, X, B }; struct s { enum e a; };\n"),
+	  .allow = "enum e", .warns = { "no enum e lives" } },
+	{ "gone",
+	  TYPE("enum e { A, B }; struct s { enum e a; };\n",
+	       "enum e { A }; struct s { enum e a; };\n"), BAD,
+	  .says = { "B (1) is gone" } },
+	{ .name = "renamed",
+	  .files = TYPE("enum e { A, B }; struct s { enum e a; };\n",
+			"enum e { A, BB }; struct s { enum e a; };\n") },
+	{ "without a name",
+	  { { "a.c", "enum { A, B, NR }; int t[8];\n"
+		     "int f(int a) { return a < NR ? t[a] : A; }\n",
+	      "enum { A, B, C, NR }; int t[8];\n"
+	      "int f(int a) { return a < NR ? t[a] : A; }\n" }, MAIN }, BAD,
+	  .says = { "enumerator NR", "it is 2, in the patched source 3" } },
+};
+
+/* ---- prototypes --------------------------------------------------------- */
+
+#define NOINLINE "__attribute__((noinline)) "
+
+static const struct sample signatures[] = {
+	{ .name = "a static function, with its callers",
+	  .files = { { "a.c", "static " NOINLINE "int g(int a)\n"
+			      "{ return a * a; }\n"
+			      "int f(int a) { return g(a) + 1; }\n",
+		       "static " NOINLINE "int g(int a, long b)\n"
+		       "{ return a * a + b; }\n"
+		       "int f(int a) { return g(a, 3) + 1; }\n" }, MAIN } },
+	{ .name = "a caller elsewhere that is replaced",
+	  .files = { { "a.c", "int g(int a) { return a; }\n",
+		       "int g(int a, int b) { return a + b; }\n" },
+		     { "b.c", "int g(int); int f(int a) { return g(a) + 1; }\n",
+		       "int g(int, int);\n"
+		       "int f(int a) { return g(a, 4) + 1; }\n" }, MAIN } },
+	{ "a caller elsewhere that knows nothing",
+	  { { "a.c", "int g(int a) { return a; }\n",
+	      "int g(int a, int b) { return a + b; }\n" },
+	    STAY("b.c", "int g(int); int f(int a) { return g(a) + 1; }\n"),
+	    MAIN },
+	  .code = "signature-changed",
+	  .says = { "g() (a.c)", "int g(int)", "int g(int, int)",
+		    "f() (b.c)" } },
+	{ "a wider parameter, and a caller that knows nothing",
+	  { { "a.c", "int g(int a) { return a; }\n",
+	      "int g(long a) { return a > 0; }\n" },
+	    STAY("b.c", "int g(int); int f(int a) { return g(a) + 1; }\n"),
+	    MAIN },
+	  .code = "signature-changed", .says = { "f() (b.c)" } },
+	{ .name = "a caller elsewhere that knows, and is the same",
+	  .files = { { "a.c", "int g(int a) { return a; }\n",
+		       "int g(long a) { return a > 0; }\n" },
+		     { "b.c", "int g(int);\n"
+			      "int f(int a) { (void)a; return g(7) + 1; }\n",
+		       "int g(long);\n"
+		       "int f(int a) { (void)a; return g(7) + 1; }\n" },
+		     MAIN } },
+	{ .name = "a sign",
+	  .files = { { "a.c", "int g(int a) { return a > 5; }\n",
+		       "int g(unsigned a) { return a > 5; }\n" },
+		     STAY("b.c", "int g(int);\n"
+				 "int f(int a) { return g(a) + 1; }\n"),
+		     MAIN } },
+	{ "a small sign",
+	  { { "a.c", "int g(char a) { return a > 5; }\n",
+	      "int g(unsigned char a) { return a > 5; }\n" },
+	    STAY("b.c", "int g(char); int f(int a) { return g(a) + 1; }\n"),
+	    MAIN },
+	  .code = "signature-changed" },
+	{ .name = "a result that nobody expects",
+	  .files = { { "a.c", "int n; void g(int a) { n = a; }\n",
+		       "int n; int g(int a) { n = a; return a; }\n" },
+		     STAY("b.c", "void g(int);\n"
+				 "int f(int a) { g(a); return 1; }\n"),
+		     MAIN } },
+	{ "what a library exports",
+	  { { "a.c", "int g(int a) { return a; }\n",
+	      "int g(int a, int b) { return a + b; }\n" } },
+	  .flags = "-O2 -fPIC", .link = "-shared",
+	  .code = "signature-changed",
+	  .says = { "programs that use the library", "keep the exported" } },
+	{ "what an executable exports",
+	  { { "a.c", "int g(int a) { return a; }\n",
+	      "int g(int a, int b) { return a + b; }\n" },
+	    { "b.c", "int g(int); int f(int a) { return g(a) + 1; }\n",
+	      "int g(int, int);\n"
+	      "int f(int a) { return g(a, 4) + 1; }\n" }, MAIN },
+	  .link = "-rdynamic",
+	  .warns = { "g() changes, and target exports it" } },
+};
+
+/* ---- nothing ------------------------------------------------------------ */
+
+#define F "int f(int a) { return a; }\n"
+
+static const struct sample nothing[] = {
+	{ "a comment",
+	  { { "a.c", F, "/* better */ " F }, MAIN },
+	  .code = "no-functional-change",
+	  .says = { "comments, names or lines",
+		    "a.c: changes no code or data of target" } },
+	{ "a name",
+	  { { "a.c", "int f(int a) { int b = a * 3; return b; }\n",
+	      "int f(int a) { int c = a * 3; return c; }\n" }, MAIN },
+	  .code = "no-functional-change",
+	  .says = { "comments, names or lines" } },
+	{ "another program",
+	  { STAY("a.c", F), { "other.c", "int x = 1;\n", "int x = 2;\n" },
+	    MAIN },
+	  .code = "no-functional-change",
+	  .says = { "nothing that target is made of",
+		    "other.c: not part of target", "--target" } },
+	{ "paper",
+	  { STAY("a.c", F), { "README", "1\n", "2\n" }, MAIN },
+	  .code = "no-functional-change",
+	  .says = { "nothing that target is made of",
+		    "README: is not compiled" } },
+	{ "a function that nobody calls",
+	  { { "a.c", F, F "int g(int a) { return a * 2; }\n" }, MAIN },
+	  .code = "no-functional-change",
+	  .says = { "only adds functions",
+		    "g() of a.c: new, and used by nothing" } },
+	{ "fewer functions",
+	  { { "a.c", F "int g(int a) { return a * 2; }\n", F }, MAIN },
+	  .code = "no-functional-change", .says = { "only removes" } },
+	{ "part of it elsewhere",
+	  { { "a.c", F, "int f(int a) { return a * 2; }\n" },
+	    { "other.c", "int x = 1;\n", "int x = 2;\n" }, MAIN },
+	  .warns = { "other.c: not part of target" }, .silent = "a.c:" },
+	{ "papers beside it",
+	  { { "a.c", F, "int f(int a) { return a * 2; }\n" },
+	    { "README", "1\n", "2\n" }, { "NEWS", "1\n", "2\n" } },
+	  .flags = "-O2 -fPIC", .link = "-shared",
+	  .warns = { "2 files that are not compiled (documentation, tests): "
+		     "README, ..." } },
+};
+
+static const struct sample words[] = {
+	{ "a variable that does not change",
+	  { { "a.c", F, "int f(int a) { return a * 2; }\n" }, MAIN },
+	  .force = "limit", .code = "option-unused",
+	  .says = { "--force-data limit", "leave it out" } },
+	{ "a variable's name mistyped",
+	  { { "a.c", "int n = 1, m; int f(int a) { return a + n; }\n",
+	      "int n = 2, m; int f(int a) { return a - n; }\n" }, MAIN },
+	  .force = "n nn", .code = "option-unused",
+	  .says = { "--force-data nn", "what changes is\n  n" } },
+	{ "a type that does not change", STRUCT("int a;", "int a;"),
+	  .allow = "struct s", .code = "option-unused",
+	  .says = { "--allow-layout struct s" } },
+};
+
+static const struct sample removals[] = {
+	{ "a function whose address is stored",
+	  { { "a.c", "static int g(int a) { return a * 2; }\n"
+		     "static int h(int a) { return a * 3; }\n"
+		     "int (*p)(int);\n"
+		     "int f(int a) { p = a ? g : h; return a; }\n",
+	      "static int h(int a) { return a * 3; }\n"
+	      "int (*p)(int);\n"
+	      "int f(int a) { p = h; return a; }\n" }, MAIN },
+	  .warns = { "g() (a.c) is removed: pointers to it" } },
+	{ "a function that is only called",
+	  { { "a.c", "static " NOINLINE "int g(int a) { return a * 2; }\n"
+		     "int f(int a) { return g(a) + 1; }\n",
+	      "int f(int a) { return a; }\n" }, MAIN },
+	  .silent = "is removed" },
+};
 /* clang-format on */
+
 
 TEST(values) { TRY(values); }
 TEST(moved) { TRY(moved); }
@@ -744,6 +1109,12 @@ TEST(constants) { TRY(constants); }
 TEST(starts) { TRY(starts); }
 TEST(sections) { TRY(sections); }
 TEST(objects) { TRY(objects); }
+TEST(layouts) { TRY(layouts); }
+TEST(enumerations) { TRY(enumerations); }
+TEST(signatures) { TRY(signatures); }
+TEST(nothing) { TRY(nothing); }
+TEST(words) { TRY(words); }
+TEST(removals) { TRY(removals); }
 
 int main(int argc, char **argv)
 {
