@@ -1,6 +1,8 @@
 /*
  * What may be done to a process that runs, and what may not.
  *
+ * Run by tests/live/judge.t.
+  *
  * Two versions of small programs are compiled, compared and judged as a diff
  * between them would be: real compilers' objects, debug information and links.
  * Each case is one table entry; all run with gcc and, where it is installed,
@@ -8,7 +10,9 @@
  */
 #include "../tap.h"
 
+#include <fcntl.h>
 #include <ftw.h>
+#include <stdarg.h>
 #include <sys/stat.h>
 
 #include "../../lib/arch/arch.h"
@@ -74,12 +78,15 @@ static bool have(const char *program)
 	return run("command -v %s >/dev/null", program);
 }
 
-static char *path_of(const char *format, const char *a, const char *b)
+static char *__attribute__((format(printf, 1, 2)))
+path_of(const char *format, ...)
 {
-	char rest[300];
-	char *path;
+	char rest[300], *path;
+	va_list arguments;
 
-	snprintf(rest, sizeof(rest), format, a, b);
+	va_start(arguments, format);
+	vsnprintf(rest, sizeof(rest), format, arguments);
+	va_end(arguments);
 	return asprintf(&path, "%s/%s", directory, rest) < 0 ? NULL : path;
 }
 
@@ -100,7 +107,7 @@ struct version {
 
 static bool write_file(const char *name, const char *text)
 {
-	char *path = path_of("src/%s%s", name, "");
+	char *path = path_of("src/%s", name);
 	FILE *file;
 
 	if (!text) {
@@ -122,7 +129,7 @@ static char *digest_of(const char *path)
 	uint8_t digest[SHA256_SIZE];
 	char *text = calloc(1, HEX_SIZE(SHA256_SIZE));
 
-	if (file_read(-100, path, 16u << 20, &bytes, NULL))
+	if (file_read(AT_FDCWD, path, 16u << 20, &bytes, NULL))
 		return text;
 	sha256(bytes.data, bytes.size, digest);
 	hex_encode(digest, SHA256_SIZE, text);
@@ -146,7 +153,7 @@ static void add_compile(struct version *version, const char *name)
 	struct compile *compile = array_append(version->recording.compiles,
 					       version->recording.nr_compiles);
 
-	compile->source = path_of("src/%s%s", name, "");
+	compile->source = path_of("src/%s", name);
 	compile->assembler = strstr(name, ".s") != NULL;
 }
 
@@ -284,7 +291,7 @@ static int compare_all(struct change_set *set, struct hf_diag *diag)
 
 static int open_target(struct trial *trial)
 {
-	char *path = path_of("%s%s", "target", "");
+	char *path = path_of("target");
 	struct build *build = &trial->build;
 	int r = target_open(path, &build->target, &trial->diag);
 
