@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../static_local.h"
+#include "bind_learn.h"
 #include "identity.h"
 #include "target_index.h"
 
@@ -18,6 +19,7 @@ struct search {
 	const struct unit *unit;
 	const struct item *item;
 	const char *name;
+	bool by_name; /* nothing else shall choose */
 	const struct symbol **candidates;
 	size_t nr;
 };
@@ -244,13 +246,29 @@ static int choose_by_code(struct search *search)
 	return r;
 }
 
+/* The one that the target's own code uses. */
+static int choose_by_use(struct search *search)
+{
+	int r = bind_learn(search->build, search->pair);
+
+	if (r || !search->item->learned)
+		return r;
+	search->candidates[0] = search->item->learned;
+	search->nr = 1;
+	return 0;
+}
+
 static int choose(struct search *search)
 {
 	int r = 0;
 
 	drop_aliases(search);
-	if (search->item->kind == ITEM_EXTERNAL)
+	if (search->nr < 2 || search->by_name ||
+	    search->item->kind == ITEM_EXTERNAL)
 		return 0;
+	r = choose_by_use(search);
+	if (r || search->nr < 2)
+		return r;
 	keep_best(search, score_file_known);
 	keep_best(search, score_path);
 	if (!item_is_code(search->item))
@@ -439,8 +457,9 @@ static bool is_bindable(const struct item *item)
 	       item->kind != ITEM_CONSTANT && item->kind != ITEM_TABLE;
 }
 
-int bind_item(const struct build *build, const struct unit_pair *pair,
-	      const struct item *item, struct binding *ret_binding)
+static int bind(const struct build *build, const struct unit_pair *pair,
+		const struct item *item, bool by_name,
+		struct binding *ret_binding)
 {
 	struct search search = {
 		.build = build,
@@ -448,6 +467,7 @@ int bind_item(const struct build *build, const struct unit_pair *pair,
 		.unit = pair->original ?: pair->patched,
 		.item = item,
 		.name = item->name,
+		.by_name = by_name,
 	};
 	struct binding binding = { .kind = BINDING_NONE };
 	int r = 0;
@@ -463,4 +483,16 @@ int bind_item(const struct build *build, const struct unit_pair *pair,
 	if (!r)
 		*ret_binding = binding;
 	return r;
+}
+
+int bind_item(const struct build *build, const struct unit_pair *pair,
+	      const struct item *item, struct binding *ret_binding)
+{
+	return bind(build, pair, item, false, ret_binding);
+}
+
+int bind_by_name(const struct build *build, const struct unit_pair *pair,
+		 const struct item *item, struct binding *ret_binding)
+{
+	return bind(build, pair, item, true, ret_binding);
 }

@@ -12,6 +12,7 @@
  */
 #include "identity_check.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -74,7 +75,10 @@ static bool same_bytes(const struct region *region, uint64_t start,
 		      is_zero(theirs, end - start);
 }
 
-/* Behind a switch table, up to where something else was aligned. */
+/*
+ * Behind a switch table or, where strings are not merged (-O0), behind one of
+ * those: zeros up to where something else was aligned.
+ */
 static bool is_padding(const struct region *region, uint64_t start)
 {
 	const struct item *item = region->item;
@@ -84,16 +88,37 @@ static bool is_padding(const struct region *region, uint64_t start)
 	       is_zero(item->bytes + start, region->end - start);
 }
 
+/* Text, its NUL, and fewer than 8 bytes to the next multiple of 8. */
+static bool is_padded_string(const struct region *region, uint64_t *ret_end)
+{
+	uint64_t at = region->start, size;
+	const uint8_t *bytes = region->item->bytes;
+
+	while (bytes && at < region->end &&
+	       (isprint(bytes[at]) || isspace(bytes[at])))
+		at++;
+	size = at - region->start + 1;
+	if (!bytes || size < 2 || at >= region->end || bytes[at] ||
+	    region->end - at > 8 || region->end % 8 ||
+	    !is_padding(region, at))
+		return false;
+	*ret_end = at + 1;
+	return true;
+}
+
 static int differs_bytes(struct check *check, const struct region *region,
 			 uint64_t start)
 {
-	char text[PLACE_SIZE];
+	char ours[PLACE_SIZE], theirs[PLACE_SIZE];
 
 	return check_differs(
-		check, "%s is not what the target has at %#lx",
-		describe_place(region->item, (int64_t)region->start, text,
-			       sizeof(text)),
-		region->vaddr + start);
+		check, "it refers to %s; the target's refers to %s, which "
+		       "differs behind byte %lu",
+		describe_place(region->item, (int64_t)region->start, ours,
+			       sizeof(ours)),
+		describe_address(check->build, region->vaddr + region->start,
+				 theirs, sizeof(theirs)),
+		start - region->start);
 }
 
 /* ---- words -------------------------------------------------------------- */
@@ -178,7 +203,7 @@ static int check_pieces(struct check *check, const struct region *region,
 			const uint8_t *theirs)
 {
 	const struct item *item = region->item;
-	uint64_t at = region->start;
+	uint64_t at = region->start, end;
 	int r = 1;
 
 	for (size_t i = 0; i < item->nr_references; i++) {
@@ -195,6 +220,10 @@ static int check_pieces(struct check *check, const struct region *region,
 			return r ?: entry_context(check, region, reference);
 		at = reference->offset + field_size(reference);
 	}
+	if (at == region->start && is_padded_string(region, &end))
+		return same_bytes(region, at, end, theirs) ?
+			       1 :
+			       differs_bytes(check, region, at);
 	if (at > region->end ||
 	    (!is_padding(region, at) &&
 	     !same_bytes(region, at, region->end, theirs)))

@@ -280,15 +280,14 @@ static size_t tls_call(const uint8_t *code, size_t left, bool padded)
 	static const uint8_t direct[] = { 0x66, 0x66, 0x48, 0xe8 };
 	static const uint8_t indirect[] = { 0x66, 0x48, 0xff, 0x15 };
 
-	if (left < (padded ? 8 : 6))
-		return 0;
 	if (padded)
-		return memcmp(code, direct, 4) && memcmp(code, indirect, 4) ?
-			       0 :
-			       8;
-	if (code[0] == 0xe8)
+		return left >= 8 && (!memcmp(code, direct, 4) ||
+				     !memcmp(code, indirect, 4)) ?
+			       8 :
+			       0;
+	if (left >= 5 && code[0] == 0xe8)
 		return 5;
-	return code[0] == 0xff && code[1] == 0x15 ? 6 : 0;
+	return left >= 6 && code[0] == 0xff && code[1] == 0x15 ? 6 : 0;
 }
 
 /*

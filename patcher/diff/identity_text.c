@@ -15,11 +15,42 @@
 
 /* ---- places ------------------------------------------------------------- */
 
+/* The printable text at the start of some bytes; false: there is none. */
+static bool text_of(const uint8_t *bytes, uint64_t left, char *text,
+		    size_t size)
+{
+	size_t nr = 0;
+
+	while (nr < left && nr < size - 1 && bytes[nr]) {
+		if (!isprint(bytes[nr]) && !isspace(bytes[nr]))
+			return false;
+		text[nr] = isspace(bytes[nr]) ? ' ' : (char)bytes[nr];
+		nr++;
+	}
+	text[nr] = '\0';
+	return nr > 0 && nr < left;
+}
+
+/* Without optimisation, literals stand in one section without names. */
+static bool is_text_in_table(const struct item *item, int64_t offset,
+			     char *text, size_t size)
+{
+	return item->kind == ITEM_TABLE && item->bytes && offset >= 0 &&
+	       (uint64_t)offset < item->size &&
+	       text_of(item->bytes + offset, item->size - (uint64_t)offset,
+		       text, size);
+}
+
 const char *describe_place(const struct item *item, int64_t offset,
 			   char *buffer, size_t size)
 {
+	char text[STRING_SHOWN + 1];
 	size_t used;
 
+	if (is_text_in_table(item, offset, text, sizeof(text))) {
+		snprintf(buffer, size, "the literal \"%s\"", text);
+		return buffer;
+	}
 	item_describe(item, buffer, size);
 	used = strlen(buffer);
 	if (offset && used < size)
@@ -81,6 +112,7 @@ static bool describe_word(const struct build *build, uint64_t slot,
 static bool describe_string(const struct build *build, uint64_t vaddr,
 			    char *buffer, size_t size)
 {
+	uint8_t bytes[STRING_SHOWN + 1] = { 0 };
 	char text[STRING_SHOWN + 1];
 	size_t nr = 0;
 
@@ -88,16 +120,15 @@ static bool describe_string(const struct build *build, uint64_t vaddr,
 		const uint8_t *byte = elf_bytes_at(build->target->file,
 						   vaddr + nr, 1);
 
-		if (!byte || (*byte && !isprint(*byte) && *byte != '\n'))
-			return false;
-		if (!*byte)
+		if (!byte || !*byte)
 			break;
-		text[nr++] = *byte == '\n' ? ' ' : (char)*byte;
+		bytes[nr++] = *byte;
 	}
-	text[nr] = '\0';
+	if (!text_of(bytes, sizeof(bytes), text, sizeof(text)))
+		return false;
 	snprintf(buffer, size, "the literal \"%s\"%s", text,
 		 nr == STRING_SHOWN ? "..." : "");
-	return nr > 0;
+	return true;
 }
 
 static bool is_writable(const struct build *build, uint64_t vaddr)

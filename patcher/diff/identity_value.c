@@ -215,10 +215,10 @@ static int check_unbound(struct check *check, uint64_t vaddr,
 			 const struct binding *binding)
 {
 	uint64_t start = vaddr - (uint64_t)to_offset;
-	char ours[PLACE_SIZE];
+	char ours[PLACE_SIZE], theirs[PLACE_SIZE];
 
-	if (!vaddr && is_absent(to, binding))
-		return 1;
+	if (is_absent(to, binding))
+		return vaddr ? check_plt(check, vaddr, to, to_offset) : 1;
 	if (check->tentative && target_is_named(check->build, to->name, start))
 		return 1;
 	if (is_compilers_own(to) && item_is_constant(check, to))
@@ -231,12 +231,14 @@ static int check_unbound(struct check *check, uint64_t vaddr,
 				     ours, binding->nr_candidates);
 	return check_differs(check,
 			     "it refers to %s, which is not found in the "
-			     "target%s",
+			     "target%s; the target's refers to %s",
 			     ours,
 			     check->build->symbols.complete ?
 				     "" :
 				     " (it is stripped: --debuginfo names the "
-				     "file with its symbols)");
+				     "file with its symbols)",
+			     describe_address(check->build, vaddr, theirs,
+					      sizeof(theirs)));
 }
 
 static int check_named(struct check *check, uint64_t vaddr,

@@ -323,6 +323,12 @@ static void set_symbol(const struct relocated *relocated,
 	};
 	if (number >= symbols.nr)
 		return;
+	/* The linker gold names its own TLS block by a local symbol. */
+	if (ELF64_ST_BIND(symbols.entries[number].st_info) == STB_LOCAL) {
+		if (word->type == R_X86_64_DTPMOD64)
+			word->name = NULL;
+		return;
+	}
 	word->name = elf_symbol_name(file, &symbols, number);
 	word->defined = symbols.entries[number].st_shndx != SHN_UNDEF;
 	word->vaddr = symbols.entries[number].st_value;

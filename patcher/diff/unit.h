@@ -34,6 +34,7 @@ enum item_kind {
 };
 
 struct item;
+struct symbol;
 
 struct reference {
 	uint64_t offset; /* of the field, in the item */
@@ -96,6 +97,9 @@ struct item {
 	/* A static local variable: the function that it stands in, by DWARF or
 	   by the only function that refers to it; NULL: file scope, unknown. */
 	const char *scope;
+	/* Of several of its name, the one that the target's code means: see
+	   bind_learn.h. */
+	const struct symbol *learned;
 	/* Filled in by correlate.h and compare.h. */
 	struct item *twin; /* in the other unit; NULL: none */
 	enum verdict verdict;
@@ -112,6 +116,7 @@ struct unit {
 	/* By section and offset; then common ones, then externals. */
 	struct item **items;
 	size_t nr_items;
+	bool learned; /* bind_learn() was here */
 	/* For unit.c: */
 	struct item *item_block;
 	struct reference *reference_block;
