@@ -380,7 +380,9 @@ test_changed_instructions()
 	each_assembly pick 'refers to exit.*refers to puts' \
 		'$code =~ s/exit/puts/'
 	each_assembly helper 'instructions differ' '$code =~ s/%eax/%ecx/'
-	each_assembly loop 'refers to loop' '$code =~ s/(j\w+\s+\.L\d+)(.*?)(j\w+\s+\.L\d+)/$3$2$1/s'
+	each_assembly loop 'refers to loop\(\)' \
+		'my @labels = $code =~ /^(\.L\d+):/mg;
+		$code =~ s/(\tj[a-z]+\t)(\.L\d+)/$1 . ($2 eq $labels[0] ? $labels[1] : $labels[0])/e'
 	each_assembly value 'variable table.*variable table\+0x4|table' \
 		'$code =~ s/table\b/4+table/'
 	each_assembly scale 'constant|0x' '$code =~ s/\.LC(\d+)(.*)\.LC\d+/.LC$1$2.LC$1/s'
