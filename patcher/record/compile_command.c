@@ -231,6 +231,7 @@ bool command_file_is_probe(const char *path)
 	return begins(name, "conftest.") || !strcmp(name, "conftest") ||
 	       begins(name, "cmTC_") || strstr(path, "/CMakeScratch/") ||
 	       strstr(path, "/CMakeTmp/") || strstr(path, "meson-private/") ||
+	       (begins(name, "CMakeC") && strstr(name, "CompilerId")) ||
 	       begins(path, "/dev/");
 }
 

@@ -88,6 +88,16 @@ int journal_write(const char *directory, const char *kind, const char *stamp,
 	return write_whole(directory, path, text, strlen(text), diag);
 }
 
+int journal_note(const char *directory, const char *name, const char *text,
+		 struct hf_diag *diag)
+{
+	owned(free_p) char *path = text_format("%s/%s", directory, name);
+
+	if (!path)
+		return hf_fail(diag, -ENOMEM, "cannot record in %s", directory);
+	return write_whole(directory, path, text, strlen(text), diag);
+}
+
 void journal_failure(const char *directory, const char *format, ...)
 {
 	owned(free_p) char *text = NULL;

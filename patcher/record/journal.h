@@ -34,6 +34,10 @@ void journal_stamp(char ret_stamp[STAMP_SIZE]);
 int journal_write(const char *directory, const char *kind, const char *stamp,
 		  json_t *record, struct hf_diag *diag);
 
+/* Writes a text to DIR/NAME. */
+int journal_note(const char *directory, const char *name, const char *text,
+		 struct hf_diag *diag);
+
 /* Adds a failure, in words. That this fails too is nobody's concern. */
 void journal_failure(const char *directory, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -5,6 +5,10 @@
  *	   │ an input that is the result of a partial link: its inputs instead
  *	   └ temporary inputs, in order ─► sources of drivers/
  *
+ * A build that continues another one (DIR/earlier names its recording) links
+ * objects that were made then. From that recording the compiles and partial
+ * links count; what it linked to the end does not.
+ *
  * The objects directory is the recording's own, but the records may be damaged:
  * a digest is only used when it is one.
  */
@@ -12,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "../../lib/cleanup.h"
@@ -26,6 +31,7 @@ enum { MAX_RECORD = 64 << 20, MAX_PARTIAL_DEPTH = 32 };
 struct raw_link {
 	struct link_step step;
 	bool relocatable;
+	bool earlier; /* of the build before */
 	char *digest; /* of a partial link's result; "" otherwise */
 	char *driver; /* stamp; "" when none linked */
 	bool *lto;    /* per input */
@@ -40,6 +46,8 @@ struct raw_driver {
 
 struct reader {
 	struct recording *recording;
+	const char *directory; /* that is being read */
+	bool earlier;	       /* it is that of the build before */
 	struct raw_link *links;
 	size_t nr_links;
 	struct raw_driver *drivers;
@@ -118,12 +126,20 @@ static void link_step_release(struct link_step *step)
 	free(step->inputs);
 }
 
+static struct compile *new_compile(struct reader *reader, bool earlier)
+{
+	struct recording *recording = reader->recording;
+
+	return earlier ? array_append(recording->earlier,
+				      recording->nr_earlier) :
+			 array_append(recording->compiles,
+				      recording->nr_compiles);
+}
+
 static bool read_compile(struct reader *reader, const json_t *record,
 			 const char *stamp)
 {
-	struct recording *recording = reader->recording;
-	struct compile *compile =
-		array_append(recording->compiles, recording->nr_compiles);
+	struct compile *compile = new_compile(reader, reader->earlier);
 	bool ok = compile != NULL;
 
 	(void)stamp;
@@ -167,6 +183,7 @@ static bool read_link(struct reader *reader, const json_t *record,
 	(void)stamp;
 	if (!ok)
 		return false;
+	link->earlier = reader->earlier;
 	link->step.directory = take_text(record, "directory", &ok);
 	link->step.output = take_text(record, "output", &ok);
 	link->step.arguments = take_list(record, "arguments", &ok);
@@ -177,7 +194,7 @@ static bool read_link(struct reader *reader, const json_t *record,
 	ok &= link->lto != NULL;
 	for (size_t i = 0; i < json_array_size(inputs) && ok; i++)
 		ok = read_input(link, json_array_get(inputs, i),
-				reader->recording->directory);
+				reader->directory);
 	return ok;
 }
 
@@ -268,9 +285,8 @@ typedef bool read_fn(struct reader *reader, const json_t *record,
 static int read_record(struct reader *reader, const char *kind,
 		       const char *name, read_fn *read)
 {
-	const char *directory = reader->recording->directory;
 	owned(free_p) char *path =
-		text_format("%s/%s/%s", directory, kind, name);
+		text_format("%s/%s/%s", reader->directory, kind, name);
 	owned(free_p) char *stamp = strndup(name, strlen(name) - 5);
 	struct buffer text = { 0 };
 	json_t *record;
@@ -293,7 +309,7 @@ static int read_record(struct reader *reader, const char *kind,
 static int read_records(struct reader *reader, const char *kind, read_fn *read)
 {
 	struct strings names = { 0 };
-	int r = list_names(reader->recording->directory, kind, ".json", &names,
+	int r = list_names(reader->directory, kind, ".json", &names,
 			   reader->diag);
 
 	for (size_t i = 0; i < names.nr && !r; i++)
@@ -304,8 +320,8 @@ static int read_records(struct reader *reader, const char *kind, read_fn *read)
 
 static int read_failure(struct reader *reader, const char *name)
 {
-	owned(free_p) char *path = text_format(
-		"%s/failures/%s", reader->recording->directory, name);
+	owned(free_p) char *path =
+		text_format("%s/failures/%s", reader->directory, name);
 	struct buffer text = { 0 };
 	int r = path ? 0 : -ENOMEM;
 
@@ -321,8 +337,8 @@ static int read_failure(struct reader *reader, const char *name)
 static int read_failures(struct reader *reader)
 {
 	struct strings names = { 0 };
-	int r = list_names(reader->recording->directory, "failures", ".txt",
-			   &names, reader->diag);
+	int r = list_names(reader->directory, "failures", ".txt", &names,
+			   reader->diag);
 
 	for (size_t i = 0; i < names.nr && !r; i++)
 		r = read_failure(reader, names.items[i]);
@@ -359,12 +375,11 @@ static size_t count_temporary(const struct raw_driver *driver,
 
 static int add_driver_compile(struct reader *reader,
 			      const struct raw_driver *driver,
-			      const char *source,
-			      const struct link_input *input, bool lto)
+			      const char *source, const struct raw_link *link,
+			      size_t index)
 {
-	struct recording *recording = reader->recording;
-	struct compile *compile =
-		array_append(recording->compiles, recording->nr_compiles);
+	const struct link_input *input = &link->step.inputs[index];
+	struct compile *compile = new_compile(reader, link->earlier);
 	int r;
 
 	if (!compile)
@@ -375,7 +390,7 @@ static int add_driver_compile(struct reader *reader,
 	compile->source = strdup(source);
 	compile->output = strdup(input->name);
 	compile->digest = strdup(input->digest);
-	compile->lto = lto;
+	compile->lto = link->lto[index];
 	compile->assembler = ends_with(source, ".s") || ends_with(source, ".S");
 	return r || !compile->directory || !compile->compiler ||
 			       !compile->source || !compile->output ||
@@ -420,8 +435,7 @@ static int pair_source(struct reader *reader, const struct raw_link *link,
 	int r = name_temporary(input, link->step.output, source);
 
 	return r ? r :
-		   add_driver_compile(reader, driver, source, input,
-				      link->lto[index]);
+		   add_driver_compile(reader, driver, source, link, index);
 }
 
 static int pair_sources(struct reader *reader, const struct raw_link *link)
@@ -535,7 +549,7 @@ static int add_links(struct reader *reader)
 	int r = 0;
 
 	for (size_t i = 0; i < reader->nr_links && !r; i++)
-		if (!reader->links[i].relocatable)
+		if (!reader->links[i].relocatable && !reader->links[i].earlier)
 			r = add_link(reader, &reader->links[i]);
 	return r;
 }
@@ -568,38 +582,82 @@ static const char *object_base(const char *name, size_t *size)
 	return open;
 }
 
-/* How well the names agree, of two whose content does: 2, 1, 0. */
-static unsigned int likeness(const struct compile *compile,
+static bool is_earlier(const struct recording *recording,
+		       const struct compile *compile)
+{
+	return compile >= recording->earlier &&
+	       compile < recording->earlier + recording->nr_earlier;
+}
+
+/* Of those with the same content: first that with the same name, then that of
+   this build. */
+static unsigned int likeness(const struct recording *recording,
+			     const struct compile *compile,
 			     const struct link_input *input)
 {
+	unsigned int own = !is_earlier(recording, compile);
 	size_t first_size, second_size;
 	const char *first = object_base(compile->output, &first_size);
 	const char *second = object_base(input->name, &second_size);
 
 	if (!strcmp(compile->output, input->name))
-		return 2;
-	return first_size == second_size && !memcmp(first, second, first_size);
+		return 4 + own;
+	if (first_size == second_size && !memcmp(first, second, first_size))
+		return 2 + own;
+	return own;
 }
 
-static const struct compile *made_by(const struct compile **sorted, size_t nr,
-				     const struct link_input *input)
+/* All compiles, by digest. */
+struct makers {
+	const struct recording *recording;
+	const struct compile **sorted;
+	size_t nr;
+};
+
+static size_t first_maker(const struct makers *makers, const char *digest)
 {
-	const struct compile *best = NULL;
-	size_t low = 0, high = nr;
+	size_t low = 0, high = makers->nr;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(sorted[middle]->digest, input->digest) < 0)
+		if (strcmp(makers->sorted[middle]->digest, digest) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < nr && !strcmp(sorted[low]->digest, input->digest); low++)
-		if (!best || likeness(sorted[low], input) >
-				     likeness(best, input))
-			best = sorted[low];
+	return low;
+}
+
+static const struct compile *made_by(const struct makers *makers,
+				     const struct link_input *input)
+{
+	const struct compile *best = NULL;
+	unsigned int best_likeness = 0;
+
+	for (size_t i = first_maker(makers, input->digest);
+	     i < makers->nr &&
+	     !strcmp(makers->sorted[i]->digest, input->digest);
+	     i++) {
+		const struct compile *maker = makers->sorted[i];
+		unsigned int agreement =
+			likeness(makers->recording, maker, input);
+
+		if (!best || agreement > best_likeness) {
+			best = maker;
+			best_likeness = agreement;
+		}
+	}
 	return best;
+}
+
+static const struct compile *last_under_name(const struct compile *compiles,
+					     size_t nr, const char *name)
+{
+	while (nr--)
+		if (!strcmp(compiles[nr].output, name))
+			return &compiles[nr];
+	return NULL;
 }
 
 /* An object that was changed after it was compiled (objcopy, strip): the last
@@ -607,31 +665,38 @@ static const struct compile *made_by(const struct compile **sorted, size_t nr,
 static const struct compile *made_under_name(const struct recording *recording,
 					     const struct link_input *input)
 {
-	for (size_t i = recording->nr_compiles; i--;)
-		if (!strcmp(recording->compiles[i].output, input->name))
-			return &recording->compiles[i];
-	return NULL;
+	return last_under_name(recording->compiles, recording->nr_compiles,
+			       input->name) ?:
+		       last_under_name(recording->earlier,
+				       recording->nr_earlier, input->name);
+}
+
+static void find_step_makers(const struct makers *makers,
+			     struct link_step *step)
+{
+	for (size_t i = 0; i < step->nr_inputs; i++)
+		step->inputs[i].compile =
+			made_by(makers, &step->inputs[i]) ?:
+				made_under_name(makers->recording,
+						&step->inputs[i]);
 }
 
 static int find_makers(struct recording *recording)
 {
-	size_t nr = recording->nr_compiles;
+	size_t nr = recording->nr_compiles + recording->nr_earlier;
 	owned(free_p) const struct compile **sorted =
 		calloc(nr + 1, sizeof(*sorted));
+	const struct makers makers = { recording, sorted, nr };
 
 	if (!sorted)
 		return -ENOMEM;
-	for (size_t i = 0; i < nr; i++)
+	for (size_t i = 0; i < recording->nr_compiles; i++)
 		sorted[i] = &recording->compiles[i];
+	for (size_t i = 0; i < recording->nr_earlier; i++)
+		sorted[recording->nr_compiles + i] = &recording->earlier[i];
 	qsort(sorted, nr, sizeof(*sorted), by_digest);
-	for (size_t i = 0; i < recording->nr_links; i++) {
-		struct link_step *step = &recording->links[i];
-
-		for (size_t k = 0; k < step->nr_inputs; k++)
-			step->inputs[k].compile =
-				made_by(sorted, nr, &step->inputs[k]) ?:
-				made_under_name(recording, &step->inputs[k]);
-	}
+	for (size_t i = 0; i < recording->nr_links; i++)
+		find_step_makers(&makers, &recording->links[i]);
 	return 0;
 }
 
@@ -649,25 +714,59 @@ static int put_together(struct reader *reader)
 		       0;
 }
 
+static int read_directory(struct reader *reader, const char *directory)
+{
+	int r;
+
+	reader->directory = directory;
+	r = read_records(reader, "compiles", read_compile);
+	if (!r)
+		r = read_records(reader, "drivers", read_driver);
+	return r ? r : read_records(reader, "links", read_link);
+}
+
+/* The recording of the build before, if there is one. */
+static int read_earlier(struct reader *reader, const char *directory)
+{
+	owned(free_p) char *path = text_format("%s/earlier", directory);
+	struct buffer name = { 0 };
+	int r;
+
+	if (!path)
+		return hf_fail(reader->diag, -ENOMEM, "cannot read records");
+	if (access(path, F_OK) < 0)
+		return 0;
+	r = file_read(AT_FDCWD, path, PATH_MAX, &name, reader->diag);
+	reader->earlier = true;
+	if (!r)
+		r = read_directory(reader, (const char *)name.data);
+	reader->earlier = false;
+	buffer_release(&name);
+	return r;
+}
+
+static int read_all(struct reader *reader)
+{
+	const char *directory = reader->recording->directory;
+	int r;
+
+	if (!directory)
+		return hf_fail(reader->diag, -ENOMEM, "cannot read records");
+	r = read_earlier(reader, directory);
+	if (!r)
+		r = read_directory(reader, directory);
+	if (!r)
+		r = read_failures(reader);
+	return r ? r : put_together(reader);
+}
+
 int recording_read(const char *directory, struct recording *ret_recording,
 		   struct hf_diag *diag)
 {
 	struct recording recording = { .directory = strdup(directory) };
 	struct reader reader = { .recording = &recording, .diag = diag };
-	int r = 0;
+	int r = read_all(&reader);
 
-	if (!recording.directory)
-		r = hf_fail(diag, -ENOMEM, "cannot read the recording");
-	if (!r)
-		r = read_records(&reader, "compiles", read_compile);
-	if (!r)
-		r = read_records(&reader, "drivers", read_driver);
-	if (!r)
-		r = read_records(&reader, "links", read_link);
-	if (!r)
-		r = read_failures(&reader);
-	if (!r)
-		r = put_together(&reader);
 	reader_release(&reader);
 	if (r < 0)
 		recording_release(&recording);
@@ -676,13 +775,28 @@ int recording_read(const char *directory, struct recording *ret_recording,
 	return r;
 }
 
+int recording_continue(const char *directory, const char *earlier,
+		       struct hf_diag *diag)
+{
+	owned(free_p) char *name = journal_path(earlier);
+
+	return name ? journal_note(directory, "earlier", name, diag) :
+		      hf_fail(diag, -ENOMEM, "cannot record in %s", directory);
+}
+
+static void compiles_release(struct compile *compiles, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		compile_release(&compiles[i]);
+	free(compiles);
+}
+
 void recording_release(struct recording *recording)
 {
-	for (size_t i = 0; i < recording->nr_compiles; i++)
-		compile_release(&recording->compiles[i]);
+	compiles_release(recording->compiles, recording->nr_compiles);
+	compiles_release(recording->earlier, recording->nr_earlier);
 	for (size_t i = 0; i < recording->nr_links; i++)
 		link_step_release(&recording->links[i]);
-	free(recording->compiles);
 	free(recording->links);
 	strings_release(&recording->failures);
 	free(recording->directory);

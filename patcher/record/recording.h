@@ -64,10 +64,26 @@ struct recording {
 	size_t nr_compiles;
 	struct link_step *links; /* in the order they were made */
 	size_t nr_links;
+	/* Of the build that this one continues, see recording_continue(). */
+	struct compile *earlier;
+	size_t nr_earlier;
 	/* What could not be recorded, in words. Missing compiles and links may
 	   be among it. */
 	struct strings failures;
 };
+
+/**
+ * recording_continue() - this build only makes anew what has changed
+ * @directory: of its recording, as recording_environment() has made it
+ * @earlier:   of the recording of the build that went before, in the same tree
+ *
+ * An object that is linked again, but was not compiled again, has its compile
+ * there (recording->earlier); so has a partial link its inputs.
+ *
+ * Return: 0; -errno.
+ */
+int recording_continue(const char *directory, const char *earlier,
+		       struct hf_diag *diag);
 
 /**
  * recording_read() - what a finished build has left in @directory

@@ -3,6 +3,7 @@
  *
  *	hotfix-cc PROGRAM ARGV0 ARGUMENT...	what hotfix-record.so starts
  *	hotfix-cc --record DIR COMMAND...	record a build, by hand
+ *	hotfix-cc --continue OLD DIR COMMAND...	one that continues another
  *	hotfix-cc --list DIR			what was recorded, for people
  */
 #include <stdio.h>
@@ -22,19 +23,23 @@ static int complain(const struct hf_diag *diag, int error)
 	return (int)diag_exit_status(error);
 }
 
-static int record(const char *directory, char **command)
+static int record(const char *earlier, const char *directory, char **command)
 {
 	struct strings environment = { 0 };
 	struct hf_diag diag = { 0 };
 	int r = recording_environment(directory, NULL, NULL, &environment,
 				      &diag);
 
+	if (!r && earlier)
+		r = recording_continue(directory, earlier, &diag);
 	if (r < 0)
 		return complain(&diag, r);
 	for (size_t i = 0; i < environment.nr; i++)
 		putenv(environment.items[i]);
-	execvp(command[0], command);
-	perror(command[0]);
+	/* Through env, because nobody watches what is started from here. */
+	*--command = (char *)"env";
+	execvp("env", command);
+	perror("env");
 	return 127;
 }
 
@@ -99,12 +104,15 @@ static int wrap(char **argv)
 int main(int argc, char **argv)
 {
 	if (argc >= 4 && !strcmp(argv[1], "--record"))
-		return record(argv[2], argv + 3);
+		return record(NULL, argv[2], argv + 3);
+	if (argc >= 5 && !strcmp(argv[1], "--continue"))
+		return record(argv[2], argv[3], argv + 4);
 	if (argc == 3 && !strcmp(argv[1], "--list"))
 		return list(argv[2]);
 	if (argc >= 3 && argv[1][0] != '-')
 		return wrap(argv);
 	fprintf(stderr, "usage: hotfix-cc --record DIR COMMAND...\n"
+			"       hotfix-cc --continue OLD DIR COMMAND...\n"
 			"       hotfix-cc --list DIR\n");
 	return HF_EXIT_USAGE;
 }
