@@ -101,6 +101,9 @@ void recording_release(struct recording *recording);
  * @line_map:    a file of source/line_map.h that compilers of generated sources
  *		 are to obey, or NULL
  *
+ * A compiler is seen when it is started by a program that runs under them: by
+ * make, sh or env; not when it is the build command itself.
+ *
  * Adds "NAME=VALUE" lines (LD_PRELOAD, CCACHE_DISABLE=1, HOTFIX_RECORD_...).
  * Objects below /usr or /lib are taken for the system's; a caller whose source
  * lies there adds HOTFIX_RECORD_TREE=DIRECTORY.

@@ -634,6 +634,25 @@ test_file_prefix_map()
 	strings file.o | grep -qx "$TMP/src/file.c" || fail 'mapped'
 }
 
+# A grammar got a line more; what was generated from it gets the old numbers.
+test_lines_of_generated_sources()
+{
+	project
+	cat >"$TMP/map" <<-EOS
+		hotfix-line-map 1
+		tree $(stat -c '%d %i' .)
+		file gram.y
+		lines 2 0 2 1
+	EOS
+	touch -d -1hour "$TMP/map"
+	printf '#line 5 "gram.y"\nint line = __LINE__;\n' >gram.c
+	record env HOTFIX_RECORD_LINE_MAP="$TMP/map" gcc -S -o - gram.c
+	grep -q 'long.*5' "$TMP/stdout" || fail 'changed without a compile'
+	record env HOTFIX_RECORD_LINE_MAP="$TMP/map" gcc -c gram.c
+	gcc -S -o - gram.c >"$TMP/stdout"
+	grep -q 'long.*4' "$TMP/stdout" || fail "not restored: $(<gram.c)"
+}
+
 test_split_debug_information_stays_in_the_object()
 {
 	project
