@@ -2,7 +2,7 @@
  * What may be done to a process that runs, and what may not.
  *
  * Run by tests/live/judge.t.
-  *
+ *
  * Two versions of small programs are compiled, compared and judged as a diff
  * between them would be: real compilers' objects, debug information and links.
  * Each case is one table entry; all run with gcc and, where it is installed,
