@@ -80,7 +80,7 @@ load_of() { # PACKAGE
 begin() { # FOLDER
 	DIR=$(cd "$1" && pwd -P)
 	CASE_NAME=$(basename "$DIR")
-	unset LOAD DESTRUCTIVE EXPECT CVE CLASS FUNCS
+	unset LOAD OPTIONS DESTRUCTIVE EXPECT CVE CLASS FUNCS
 	. "$DIR/case.env"
 	TREE=$CASES_WORK/_check/$CASE_NAME/tree
 	LOGS=$CASES_WORK/_check/$CASE_NAME/logs
@@ -123,7 +123,7 @@ tree_unchanged() { digest "$LOGS/tree.after" && diff "$LOGS/tree.before" "$LOGS/
 
 run_hotfix_build() {
 	timeout -k 10 1200 "$HOTFIX_BUILD" --target "$BEFORE/src/$OBJECT" --source "$TREE" --diff "$DIFF" \
-		--name "$CASE_NAME" --reason "${CVE:-$CASE_NAME}" -o "$FIX" -- bash "$DIR/build.sh" here
+		--name "$CASE_NAME" --reason "${CVE:-$CASE_NAME}" ${OPTIONS:-} -o "$FIX" -- bash "$DIR/build.sh" here
 }
 
 make_patch() {
@@ -198,6 +198,7 @@ probe_bug() {
 
 start_load() {
 	local i
+	: >"$LOGS/load.log"
 	python3 "$HERE/load.py" "$(load_of "$PKG")" "$PORT" "$LOGS/stop" >"$LOGS/load.log" 2>&1 &
 	LOAD_PID=$!
 	for i in $(seq 600); do

@@ -1,7 +1,8 @@
 # What build.sh and run.sh of our cases share. A case is a folder:
 #
 #	case.env   what it is: PKG, VERSION, FIXES (files of debian/patches),
-#	           OBJECT, PORT, CLASS, FUNCS, BUILD_DEPS, EXPECT, DESTRUCTIVE
+#	           OBJECT, PORT, CLASS, FUNCS, BUILD_DEPS, EXPECT, DESTRUCTIVE;
+#	           OPTIONS for hotfix-build, LOAD for load.py
 #	build.sh   defines compile(), which is run inside a source tree, and
 #	           calls case_build "$@"
 #	run.sh     defines service(), which calls spawn, and calls case_run "$@";
