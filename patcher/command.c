@@ -38,6 +38,11 @@ static int stopped(struct hf_diag *diag)
 			(int)stop_signal);
 }
 
+int command_stopped(struct hf_diag *diag)
+{
+	return stop_signal ? stopped(diag) : 0;
+}
+
 static int start(const struct strings *arguments, int output, pid_t *ret_pid,
 		 struct hf_diag *diag)
 {

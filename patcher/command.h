@@ -23,6 +23,9 @@ int command_run(const struct strings *arguments, struct hf_diag *diag);
  */
 void command_stop_on_signals(void);
 
+/* Return: 0: go on; -EINTR: such a signal came, said in @diag. */
+int command_stopped(struct hf_diag *diag);
+
 /* The first line that a program prints, owned by the caller. */
 int command_first_line(const struct strings *arguments, char **ret_line,
 		       struct hf_diag *diag);

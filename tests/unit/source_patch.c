@@ -1,8 +1,5 @@
 /*
  * Diffs of every kind applied to a small tree, and the refusals.
- *
- * `source_patch --apply TREE LINE_MAP DIFF...` does it to any tree, for
- * tests/live/source_patch.t.
  */
 #include "../tap.h"
 
@@ -416,33 +413,10 @@ TEST(line_map)
 	    "grep -q '^lines 2 0 2 1$' $TOP/map && ! grep -q a.c $TOP/map");
 }
 
-static int tool(int argc, char **argv)
-{
-	struct strings diffs = { 0 };
-	int r;
-
-	for (int i = 4; i < argc; i++)
-		strings_add(&diffs, argv[i]);
-	r = source_patch_apply(argv[2], &diffs, argv[3], &changes, &warnings,
-			       &diag);
-	for (size_t i = 0; i < warnings.nr; i++)
-		printf("warning: %s\n", warnings.items[i]);
-	for (size_t i = 0; i < changes.nr; i++)
-		printf("%d %s\n", changes.items[i].kind, changes.items[i].path);
-	if (r)
-		printf("%s: %s\nhint: %s\n", diag.code, diag.message,
-		       diag.hint);
-	strings_release(&diffs);
-	forget();
-	return diag_exit_status(r);
-}
-
 int main(int argc, char **argv)
 {
 	int r;
 
-	if (argc > 3 && !strcmp(argv[1], "--apply"))
-		return tool(argc, argv);
 	if (!mkdtemp(top))
 		return 1;
 	setenv("TOP", top, 1);
