@@ -94,5 +94,9 @@ int compare_units(struct unit *original, struct unit *patched,
 		r = compare_partners(graph);
 	if (!r)
 		r = compare_spread(graph);
+	if (r)
+		return hf_fail(diag, r, "cannot compare %s", patched->path);
+	compare_names(graph);
+	r = compare_spread(graph);
 	return r ? hf_fail(diag, r, "cannot compare %s", patched->path) : 0;
 }

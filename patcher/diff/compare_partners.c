@@ -43,20 +43,29 @@ static bool is_function(const struct item *item)
 	return item->kind == ITEM_FUNCTION;
 }
 
-static char *in_place_of(const struct item *now, const struct item *before)
+static char *in_place_of(const struct reference *now,
+			 const struct reference *before)
 {
 	char first[256], second[256];
 
-	item_describe(now, first, sizeof(first));
-	item_describe(before, second, sizeof(second));
-	if (!strcmp(first, second))
-		return text_format("another place in %s", first);
-	return text_format("%s in place of %s", first, second);
+	item_describe(now->to, first, sizeof(first));
+	item_describe(before->to, second, sizeof(second));
+	if (before->to->twin != now->to)
+		return strcmp(first, second) ?
+			       text_format("%s in place of %s", first, second) :
+			       text_format("another %s", first);
+	return text_format(before->to_offset != now->to_offset ?
+				   "another place in %s" :
+				   "%s in another way",
+			   first);
 }
 
 static int say_reference(struct difference *difference,
-			 const struct item *before, const struct item *now)
+			 const struct reference *from,
+			 const struct reference *into)
 {
+	const struct item *before = from->to, *now = into->to;
+
 	if (!before || !now) {
 		difference->why = WHY_REFERENCE;
 		return 0;
@@ -70,7 +79,7 @@ static int say_reference(struct difference *difference,
 	if (is_function(before) && is_function(now) && before->twin != now &&
 	    same_source_name(before, now))
 		return say(difference, WHY_CALLEE, describe(now));
-	return say(difference, WHY_REFERENCE, in_place_of(now, before));
+	return say(difference, WHY_REFERENCE, in_place_of(into, from));
 }
 
 static bool same_reference(const struct graph *graph,
@@ -96,8 +105,8 @@ static int compare_references(const struct graph *graph,
 
 	for (i = 0; i < a->nr_references && i < b->nr_references; i++) {
 		if (!same_reference(graph, original, patched, i))
-			return say_reference(difference, a->references[i].to,
-					     b->references[i].to);
+			return say_reference(difference, &a->references[i],
+					     &b->references[i]);
 	}
 	if (a->nr_references != b->nr_references)
 		difference->why = WHY_REFERENCE;
@@ -191,19 +200,31 @@ static const char *name_at(const struct unit *unit, const struct item *item,
 	return elf_symbol_name(unit->file, &unit->symbols, symbol);
 }
 
+/* Graver than any other reason. */
 static void mark_parted(struct item *item, const char *name)
 {
+	struct item *twin = item->twin;
 	char *detail = text_format("%s does not name the same code or data as "
 				   "before",
 				   name);
 
-	if (item->twin) {
-		mark_changed(item, WHY_BINDING, detail);
-		return;
+	if (twin) {
+		item->verdict = twin->verdict = VERDICT_CHANGED;
+		twin->why = WHY_BINDING;
+		free(twin->detail);
+		twin->detail = detail ? strdup(detail) : NULL;
 	}
 	item->why = WHY_BINDING;
 	free(item->detail);
 	item->detail = detail;
+}
+
+static bool is_exchangeable(const struct graph *graph, const struct item *a,
+			    const struct item *b)
+{
+	return a->verdict != VERDICT_CHANGED && b->verdict != VERDICT_CHANGED &&
+	       graph_same_content(graph, graph_node(graph, a),
+				  graph_node(graph, b));
 }
 
 /* @name is of @item; the other object may have it somewhere else. */
@@ -213,8 +234,7 @@ static void check_name(const struct graph *graph, struct item *item,
 	struct item *other = name ? unit_find(other_unit, name) : NULL;
 
 	if (!other || other->kind == ITEM_EXTERNAL || other == item->twin ||
-	    graph_same_content(graph, graph_node(graph, item),
-			       graph_node(graph, other)))
+	    is_exchangeable(graph, item, other))
 		return;
 	mark_parted(item, name);
 	mark_parted(other, name);
@@ -232,12 +252,16 @@ static void check_names(const struct graph *graph, const struct unit *unit,
 	}
 }
 
+void compare_names(struct graph *graph)
+{
+	check_names(graph, graph->original, graph->patched);
+	check_names(graph, graph->patched, graph->original);
+}
+
 int compare_partners(struct graph *graph)
 {
 	int r = 0;
 
-	check_names(graph, graph->original, graph->patched);
-	check_names(graph, graph->patched, graph->original);
 	for (size_t i = 0; i < graph->nr_original && !r; i++)
 		r = compare_pair(graph, &graph->nodes[i]);
 	return r;

@@ -25,5 +25,9 @@ char *describe(const struct item *item);
 /* Everything about partners that can be seen by looking at these two. */
 int compare_partners(struct graph *graph);
 
+/* Names of one item that are of two now, or the other way round: neither may be
+   redirected alone. When all else is known. */
+void compare_names(struct graph *graph);
+
 /* What follows from it for others, until nothing does any more. */
 int compare_spread(struct graph *graph);

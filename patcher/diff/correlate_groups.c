@@ -218,6 +218,36 @@ static void join_by_content(struct groups *groups, struct run *run)
 	}
 }
 
+/* ---- names ---------------------------------------------------------------- */
+
+/*
+ * With DWARF, state with a number and without scope is no static local: clang
+ * has divided a structure into its members, and numbered those.
+ */
+static bool number_is_meant(const struct groups *groups, const struct node *node)
+{
+	return is_state(node) && !node->item->scope && node_is_numbered(node) &&
+	       groups->graph->original->debuginfo &&
+	       groups->graph->patched->debuginfo;
+}
+
+static void join_by_number(struct groups *groups, struct run *run)
+{
+	for (size_t i = 0; i < run->nr_original; i++)
+		for (size_t k = 0; k < run->nr_patched; k++) {
+			const struct node *a =
+				node_at(groups, run->original[i]);
+			const struct node *b = node_at(groups, run->patched[k]);
+
+			if (node_is_free(a) && node_is_free(b) &&
+			    number_is_meant(groups, a) &&
+			    number_is_meant(groups, b) &&
+			    !strcmp(a->item->name, b->item->name) &&
+			    common_users(groups, a, b))
+				join(groups, run->original[i], run->patched[k]);
+		}
+}
+
 /* ---- the only ones, and the rest ------------------------------------------ */
 
 /* They are used, and by none in common. */
@@ -378,6 +408,7 @@ static int resolve(struct groups *groups)
 		r = play_round(groups);
 	if (r)
 		return r;
+	each_run(groups, join_by_number);
 	each_run(groups, join_in_order);
 	correlate_colds(groups->graph);
 	return 0;

@@ -151,6 +151,23 @@ test_static_locals_change_places()
 	differ
 }
 
+# clang may make several variables of one structure.
+test_divided_structures()
+{
+	source_is <<-'EOF'
+		static struct { int a; long b; char *c; } s;
+		void use(long, char *);
+		void f(int x) { s.a = x; s.b += x; s.c = x ? "x" : 0; }
+		void g(void) { use(s.a + s.b, s.c); }
+		#ifdef FIXED
+		void h(void) { s.a++; s.b--; use(s.b, s.c); }
+		#else
+		void h(void) { s.a++; use(s.b, s.c); }
+		#endif
+	EOF
+	differ "CHANGED function h"
+}
+
 # The value of one that is gone is never given to a new one.
 test_static_local_gone()
 {
@@ -478,19 +495,65 @@ test_labels_as_values()
 test_alias_parted()
 {
 	source_is <<-'EOF'
-		int f(int x) {
+		int f(int x) { return x * 77; }
 		#ifdef FIXED
-			if (x > 9) return 9;
-		#endif
-			return x * 77; }
-		#ifdef FIXED
-		int g(int x) { return x * 77; }
+		int g(int x) { return x > 9 ? 9 : x * 77; }
 		#else
 		int g(int x) __attribute__((alias("f")));
 		#endif
+		int h(int x) { return x * 78; }
 	EOF
-	also() { has '^CHANGED function f (binding|code)'; }
+	also() { has '^CHANGED function f binding: g does not name'; }
 	differ "CHANGED function f" "ADDED function g"
+}
+
+# Equal code still, but not the table that it reads.
+test_alias_parted_from_changed()
+{
+	source_is <<-'EOF'
+		#ifdef FIXED
+		static const int t[] = { 1, 2, 3, 5, 8, 13, 21, 34 };
+		int g(int x) { return t[x]; }
+		#else
+		static const int t[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+		int g(int x) __attribute__((alias("f")));
+		#endif
+		int f(int x) { return t[x]; }
+	EOF
+	FLAGS+=(-fno-ipa-icf)
+	COMPILERS=(gcc)
+	also() { has '^CHANGED function f binding: g does not name'; }
+	differ "CHANGED function f" "ADDED function g" "CHANGED variable t"
+}
+
+test_alias_made()
+{
+	source_is <<-'EOF'
+		int f(int x) { return x * 77; }
+		#ifdef FIXED
+		int g(int x) __attribute__((alias("f")));
+		#else
+		int g(int x) { return x > 9 ? 9 : x * 77; }
+		#endif
+	EOF
+	also() { has '^CHANGED function f binding: g does not name'; }
+	differ "CHANGED function f" "REMOVED function g"
+}
+
+# Equal code under two names: either does.
+test_alias_of_equal_code()
+{
+	source_is <<-'EOF'
+		int f(int x) { return x * 77; }
+		#ifdef FIXED
+		int g(int x) __attribute__((alias("f")));
+		#else
+		int g(int x) { return x * 77; }
+		#endif
+	EOF
+	FLAGS+=(-fno-ipa-icf)
+	COMPILERS=(gcc)
+	differ "REMOVED function g"
 }
 
 test_alias_kept()

@@ -246,6 +246,23 @@ TEST(tables_of_the_compiler)
 	end();
 }
 
+/* Two of them before, one now: nobody can tell. */
+TEST(equal_tables_of_the_compiler)
+{
+	struct item *f, *g, *s;
+
+	begin();
+	user_of(o, "f", sample_variable(o, "CSWTCH.5", false, ones, 8), 0);
+	user_of(o, "g", sample_variable(o, "CSWTCH.6", false, ones, 8), 0);
+	s = sample_variable(p, "CSWTCH.5", false, ones, 8);
+	f = user_of(p, "f", s, 0);
+	g = user_of(p, "g", s, 0);
+	CHECK_EQ(compare(), 0);
+	CHECK_SAME(f);
+	CHECK_SAME(g);
+	end();
+}
+
 struct chain {
 	struct item *string, *words, *lists, *reader, *live, *other;
 };
@@ -471,6 +488,27 @@ TEST(cold_parts)
 	CHECK_SAME(gc);
 	CHECK_CHANGED(h, WHY_CODE);
 	CHECK_EQ(hc->verdict, VERDICT_CHANGED);
+	end();
+}
+
+/* The entry is all that leads on; a cold part has none. */
+TEST(labels_of_changed_cold_parts)
+{
+	struct item *labels, *reader, *cold;
+
+	begin();
+	for (size_t i = 0; i < 2; i++) {
+		struct sample *sample = i ? p : o;
+
+		with_cold(sample, "f", "f.cold", i ? code_2 : code, &cold);
+		labels = sample_variable(sample, "labels", true, zeros, 8);
+		sample_point(labels, 0, cold, 0);
+		reader = user_of(sample, "reader", cold, 2);
+	}
+	CHECK_EQ(compare(), 0);
+	CHECK_CHANGED(cold, WHY_CODE);
+	CHECK_CHANGED(labels, WHY_REFERENCE);
+	CHECK_CHANGED(reader, WHY_REFERENCE);
 	end();
 }
 

@@ -176,8 +176,8 @@ TEST(clones_of_clones)
 		sample_call(h[i], 1, g[i]);
 		sample_call(g[i], 1, f[i]);
 	}
-	for (size_t i = 0; i < 2; i++) {
-		/* The numbers are exchanged. */
+	/* Order and numbers are exchanged. */
+	for (size_t i = 2; i-- > 0;) {
 		f2[i] = sample_clone(p, i ? "f.part.0" : "f.part.1", code_a,
 				     sizeof(code_a));
 		g2[i] = sample_clone(p, i ? "g.part.0" : "g.part.1", code_b,
