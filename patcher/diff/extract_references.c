@@ -7,7 +7,8 @@
  *	target, directly	held back: it is within reach of the image
  *	library, called		the linker's PLT
  *	library, directly	too far away: the target's own copy or PLT
- *				entry, a PLT entry of the patch, or refused
+ *				entry, through the GOT after all, a thunk of the
+ *				patch, or refused
  *	thread-local		32-bit offsets are held back; local-dynamic code
  *				asks for the target's module, not the patch's
  *
@@ -387,6 +388,45 @@ static int lead_call(const struct field *field)
 	return 0;
 }
 
+/*
+ *	48 8d 3d [....]	lea f(%rip), %rdi	becomes
+ *	48 8b 3d [....]	mov f@GOTPCREL(%rip), %rdi
+ *
+ * the opposite of what linkers do when they find that they can. Return: whether
+ * it is such an instruction.
+ */
+static bool load_from_got(const struct field *field)
+{
+	const struct reference *reference = field->reference;
+	const uint8_t *bytes = field->item->bytes;
+	uint64_t at = reference->offset;
+
+	if (reference->type != R_X86_64_PC32 || !field->item->executable ||
+	    !bytes || at < 3 || reference->bias != -4 ||
+	    reference->to_offset || (bytes[at - 3] & 0xf8) != 0x48 ||
+	    bytes[at - 2] != 0x8d || (bytes[at - 1] & 0xc7) != 0x05)
+		return false;
+	*(uint8_t *)edit_place(&field->unit->edit, bytes + at - 2) = 0x8b;
+	return true;
+}
+
+static int add_thunk(struct extract *extract,
+		     const struct manifest_import *import)
+{
+	struct strings *thunks = &extract->thunks;
+	int r;
+
+	for (size_t i = 0; i < thunks->nr; i++)
+		if (!strcmp(thunks->items[i], import->symbol))
+			return 0;
+	r = strings_add(thunks, import->symbol);
+	return r ?: strings_addf(&extract->build->warnings,
+				 "%s() of %s has another address in the patch, "
+				 "that of a jump to it: pointers to it call the "
+				 "same, but are not equal",
+				 import->name, import->library ?: "a library");
+}
+
 /* An address that is needed in 32 bits, from the place or from 0. */
 static int lead_near(const struct field *field)
 {
@@ -400,10 +440,12 @@ static int lead_near(const struct field *field)
 		return r;
 	if (is_near(import))
 		return hold_import(field, import, type);
+	if (load_from_got(field))
+		return leave_to_linker(field, WAY_ADDRESS, R_X86_64_GOTPCREL);
 	if (import->kind != IMPORT_FUNCTION && import->kind != IMPORT_IFUNC)
 		return refuse_reach(field, import);
 	thunk = text_format(STUB_THUNK "%s", import->symbol);
-	if (!thunk || strings_add(&field->extract->thunks, import->symbol))
+	if (!thunk || add_thunk(field->extract, import))
 		return fail_memory(field);
 	if (is_low_address(type))
 		return hold(field, type, NULL, thunk,

@@ -15,14 +15,6 @@
 
 #include "../command.h"
 
-static bool seen_before(const struct strings *list, size_t index)
-{
-	for (size_t i = 0; i < index; i++)
-		if (!strcmp(list->items[i], list->items[index]))
-			return true;
-	return false;
-}
-
 static void write_function(FILE *file, const char *prefix, const char *name)
 {
 	fprintf(file,
@@ -46,8 +38,7 @@ static void write_all(FILE *file, const struct extract *extract)
 	fprintf(file, "\t.section .note.GNU-stack,\"\",@progbits\n"
 		      "\t.section .text.hotfix.stubs,\"ax\",@progbits\n");
 	for (size_t i = 0; i < extract->thunks.nr; i++)
-		if (!seen_before(&extract->thunks, i))
-			write_thunk(file, extract->thunks.items[i]);
+		write_thunk(file, extract->thunks.items[i]);
 	if (extract->needs_absent) {
 		write_function(file, STUB_ABSENT, "");
 		fprintf(file, "\tud2\n\t.size " STUB_ABSENT ", 2\n");
