@@ -1,7 +1,7 @@
 # What it costs, as ratios in one run: see bench/README.md.
 #
-#   make bench            all of it, about six minutes
-#   make bench B=pause    one of: call pause apply cycles
+#   make bench            all of it, about fifteen minutes
+#   make bench B=pause    one of: diff call pause apply cycles
 
 BENCH := $(O)/bench
 BENCH_CFLAGS := -D_GNU_SOURCE -g -O2 -fstack-protector-strong -fPIE -pthread

@@ -7,9 +7,11 @@ build/bench/results.csv.
 """
 import csv
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 OUT = os.environ["HOTFIX_O"]
@@ -202,7 +204,82 @@ def bench_cycles(nr=10000):
         sys.exit("something was left behind")
 
 
-BENCHES = {"call": bench_call, "pause": bench_pause, "apply": bench_apply, "cycles": bench_cycles}
+def copy_tree(source, to):
+    shutil.rmtree(to, ignore_errors=True)
+    run("cp", "-a", source, to)
+
+
+def timed(command, directory):
+    began = time.monotonic()
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("%s: %s" % (command, done.stderr[-2000:]))
+    return time.monotonic() - began
+
+
+def timed_with_peak(command):
+    """Seconds, and the peak KiB of this one process: compilers do not count."""
+    peak = 0
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as errors:
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        while child.poll() is None:
+            try:
+                with open("/proc/%d/status" % child.pid) as status:
+                    peak = next((int(l.split()[1]) for l in status
+                                 if l.startswith("VmHWM")), peak)
+            except OSError:
+                pass
+            time.sleep(0.01)
+        took = time.monotonic() - began
+        errors.seek(0)
+        if child.returncode:
+            sys.exit("%s: %s" % (command, errors.read()))
+    return took, peak
+
+
+def bench_diff(rounds=3):
+    """From a diff to a patch of redis, against the two plain builds in it."""
+    sources = subprocess.run(["bash", TOP + "/bench/redis.sh", "source"],
+                             capture_output=True, text=True)
+    if sources.returncode:
+        sys.exit("no source of redis: " + sources.stderr)
+    pristine = sources.stdout.strip()
+    build = ["bash", TOP + "/bench/redis.sh", "build"]
+    fix = TOP + "/bench/redis.patch"
+    tree, target, cache = (BENCH + "/redis" + t for t in ("", ".target", ".cache"))
+    output = BENCH + "/redis.hotfix.so"
+    copy_tree(pristine, target)
+    timed(build, target)
+    command = [OUT + "/hotfix-build", "--target", target + "/src/redis-server",
+               "--source", tree, "--diff", fix, "-o", output]
+    ratios, peaks, plains, wholes = [], [], [], []
+    for _ in range(rounds):
+        copy_tree(pristine, tree)
+        plain = timed(build, tree)
+        timed(["patch", "-p1", "-s", "-i", fix], tree)
+        plain += timed(build, tree)
+        copy_tree(pristine, tree)
+        whole, peak = timed_with_peak([*command, "--", *build])
+        ratios.append(whole / plain)
+        peaks.append(peak)
+        plains.append(plain)
+        wholes.append(whole)
+    shutil.rmtree(cache, ignore_errors=True)
+    timed_with_peak([*command, "--cache", cache, "--", *build])
+    again, _ = timed_with_peak([*command, "--cache", cache, "--", *build])
+    size = os.path.getsize(output) / 1024
+    print("diff: %.1f s for the patch, %.1f s for two plain builds: ratio %.2f"
+          % (statistics.median(wholes), statistics.median(plains), statistics.median(ratios)))
+    print("diff: %.1f s with the original build cached; peak memory %.1f MiB; patch %.0f KiB"
+          % (again, max(peaks) / 1024, size))
+    record("diff", "patch/two plain builds", statistics.median(ratios), "1")
+    record("diff", "with a cache", again, "s")
+    record("diff", "peak memory", max(peaks) / 1024, "MiB")
+    record("diff", "patch", size, "KiB")
+
+
+BENCHES = {"diff": bench_diff, "call": bench_call, "pause": bench_pause, "apply": bench_apply, "cycles": bench_cycles}
 for name in sys.argv[1:] or BENCHES:
     BENCHES[name]()
 with open(BENCH + "/results.csv", "w", newline="") as file:
