@@ -9,6 +9,8 @@
 #include "../lib/digest.h"
 #include "../lib/insn.h"
 #include "compile.h"
+#include "diff/diff.h"
+#include "diff/rebuild.h"
 #include "diff/target_index.h"
 #include "duplicates.h"
 #include "emit.h"
@@ -63,6 +65,12 @@ static char *name_of_output(const char *output)
 	return strndup(name, end ? (size_t)(end - name) : strlen(name));
 }
 
+char *build_name(const struct options *options)
+{
+	return options->name ? strdup(options->name) :
+			       name_of_output(options->output);
+}
+
 static char *now_text(void)
 {
 	time_t now = time(NULL);
@@ -86,8 +94,7 @@ static int fill_manifest(struct manifest *manifest,
 			 const struct options *options,
 			 const struct target *target)
 {
-	manifest->name = options->name ? strdup(options->name) :
-					 name_of_output(options->output);
+	manifest->name = build_name(options);
 	manifest->created = now_text();
 	manifest->tool = strdup("hotfix-build " HOTFIX_VERSION);
 	manifest->target.name = strdup(target->name);
@@ -140,21 +147,32 @@ static int prove_bytes(struct build *build, struct hf_diag *diag)
 
 /* ---- the steps ---------------------------------------------------------- */
 
-static int make_directory(struct build *build, struct hf_diag *diag)
+char *build_make_directory(struct hf_diag *diag)
 {
 	const char *parent = getenv("TMPDIR");
+	owned(free_p) char *path = text_format("%s/hotfix-build.XXXXXX",
+					       parent && *parent ? parent :
+								   "/tmp");
+	int error;
 
-	build->directory = text_format("%s/hotfix-build.XXXXXX",
-				       parent && *parent ? parent : "/tmp");
-	if (!build->directory)
-		return hf_fail(diag, -ENOMEM, "cannot make a directory");
-	if (!mkdtemp(build->directory)) {
-		int r = hf_fail(diag, -errno, "cannot make the directory %s",
-				build->directory);
-
-		free(take_ptr(build->directory));
-		return r;
+	if (!path) {
+		errno = ENOMEM;
+		hf_fail(diag, -ENOMEM, "cannot make a directory");
+		return NULL;
 	}
+	if (mkdtemp(path))
+		return take_ptr(path);
+	error = errno;
+	hf_fail(diag, -error, "cannot make the directory %s", path);
+	errno = error;
+	return NULL;
+}
+
+static int make_directory(struct build *build, struct hf_diag *diag)
+{
+	build->directory = build_make_directory(diag);
+	if (!build->directory)
+		return -errno;
 	build->linked = text_format("%s/linked.so", build->directory);
 	return build->linked ? 0 : hf_fail(diag, -ENOMEM, "cannot link");
 }
@@ -261,16 +279,10 @@ static int finish(struct build *build, struct hf_diag *diag)
 	return r ?: emit_patch(build, linked, diag);
 }
 
-static int run(struct build *build, struct hf_diag *diag)
+static int run_sources(struct build *build, struct hf_diag *diag)
 {
-	int r = build_open_target(build, diag);
+	int r = compile_sources(build, diag);
 
-	if (!r)
-		r = start_manifest(build, diag);
-	if (!r)
-		r = make_directory(build, diag);
-	if (!r)
-		r = compile_sources(build, diag);
 	if (!r)
 		r = replaced_find(build, diag);
 	if (!r)
@@ -280,8 +292,60 @@ static int run(struct build *build, struct hf_diag *diag)
 	return r ?: finish(build, diag);
 }
 
-int build_run(const struct options *options, struct build **ret_build,
-	      struct hf_diag *diag)
+/*
+ * Types, inlined copies and registers need no look here: what callers relied on
+ * was compiled anew with them, and compared.
+ */
+static int finish_diff(struct build *build, struct hf_diag *diag)
+{
+	owned(elf_close_p) struct elf_file *linked = NULL;
+	int r = elf_open(build->linked, &linked, diag);
+
+	if (!r)
+		r = resolve_check_complete(build, linked, diag);
+	if (!r)
+		r = emit_locate(build, linked, diag);
+	if (!r)
+		r = prove_bytes(build, diag);
+	return r ?: emit_patch(build, linked, diag);
+}
+
+static int run_diff(struct build *build, struct rebuilds *rebuilds,
+		    struct hf_diag *diag)
+{
+	int r = 0;
+
+	if (!rebuilds->original.nr_links)
+		r = rebuild_twice(build, rebuilds, diag);
+	build->rebuilds = rebuilds;
+	if (!r)
+		r = diff_run(build, diag);
+
+	if (!r)
+		r = link_check_objects(build, diag);
+	if (!r)
+		r = link_objects(build, &build->generated, diag);
+	return r ?: finish_diff(build, diag);
+}
+
+static int run(struct build *build, struct rebuilds *rebuilds,
+	       struct hf_diag *diag)
+{
+	int r = build_open_target(build, diag);
+
+	if (!r)
+		r = start_manifest(build, diag);
+	if (!r)
+		r = make_directory(build, diag);
+	if (r)
+		return r;
+	return build->options->source_directory ?
+		       run_diff(build, rebuilds, diag) :
+		       run_sources(build, diag);
+}
+
+int build_run(const struct options *options, struct rebuilds *rebuilds,
+	      struct build **ret_build, struct hf_diag *diag)
 {
 	struct build *build = calloc(1, sizeof(*build));
 
@@ -289,7 +353,7 @@ int build_run(const struct options *options, struct build **ret_build,
 		return hf_fail(diag, -ENOMEM, "cannot start");
 	build->options = options;
 	*ret_build = build;
-	return run(build, diag);
+	return run(build, rebuilds, diag);
 }
 
 /* ---- the end ------------------------------------------------------------ */
@@ -331,6 +395,10 @@ void build_free(struct build *build)
 		nftw(build->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	free_objects(build);
 	free_held(build);
+	if (build->changes) {
+		change_set_release(build->changes);
+		free(build->changes);
+	}
 	free(build->directory);
 	free(build->linked);
 	for (size_t i = 0; i < build->nr_replacements; i++)

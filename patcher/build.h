@@ -3,7 +3,8 @@
  *
  *	target, symbols, debuginfo      what is running (read only)
  *	  |
- *	compile: fix.c -> objects       with the target's flags
+ *	compile: fix.c -> objects       with the target's flags, or
+ *	diff/: a diff -> objects        from the target's own build
  *	  |
  *	replaced: records -> functions  which, where, how redirected, how safe
  *	  |
@@ -50,6 +51,9 @@ struct held_reloc {
 	int64_t addend;
 };
 
+struct change_set;
+struct rebuilds;
+
 struct build {
 	const struct options *options;
 	struct target *target;
@@ -70,6 +74,9 @@ struct build {
 	struct manifest *manifest;
 	struct held_reloc *held;
 	size_t nr_held;
+	/* From a source diff; else NULL. */
+	const struct rebuilds *rebuilds; /* borrowed */
+	struct change_set *changes;
 	struct strings generated; /* objects that we wrote ourselves */
 	char *linked; /* path of the result before emit */
 	struct strings warnings;
@@ -77,13 +84,21 @@ struct build {
 
 /**
  * build_run() - make the patch file that @options ask for
+ * @rebuilds: for a source diff, of the same source and diffs: made by the
+ *            first run that needs them, used by all, released by the caller
  * @ret_build: what was built; also on failure, for its warnings; may be NULL.
  *             Release with build_free().
  *
  * On failure options->output is as it was before.
  */
-int build_run(const struct options *options, struct build **ret_build,
-	      struct hf_diag *diag);
+int build_run(const struct options *options, struct rebuilds *rebuilds,
+	      struct build **ret_build, struct hf_diag *diag);
+/* What the patch will be called, owned by the caller; NULL: ENOMEM. */
+char *build_name(const struct options *options);
+
+/* A new directory for temporary files, owned by the caller; NULL: see errno. */
+char *build_make_directory(struct hf_diag *diag);
+
 void build_free(struct build *build);
 DEFINE_CLEANUP(struct build, build_free)
 

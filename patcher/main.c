@@ -1,35 +1,36 @@
 /*
- * hotfix-build: replacement functions to a patch file.
+ * hotfix-build: replacement functions, or a source diff, to a patch file.
  *
- * The only file that prints. Results go to standard output (one JSON object
- * with --json, errors too), everything else to standard error.
+ * The command line; report.c says what came of it.
  */
 #include <errno.h>
 #include <getopt.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "../lib/build_id.h"
 #include "build.h"
 #include "command.h"
+#include "join.h"
+#include "report.h"
+#include "several.h"
 
 static const char usage_text[] =
 	"usage: hotfix-build --target BIN -o OUT.hotfix.so [options] fix.c...\n"
-	"                    [-- compiler flags]\n";
+	"                    [-- compiler flags]\n"
+	"       hotfix-build --target BIN -o OUT.hotfix.so [options]\n"
+	"                    --source DIR --diff fix.patch... -- build command\n"
+	"       hotfix-build --join -o OUT.hotfix.so FIX.hotfix.so...\n";
 
 static const char help_text[] =
-	"Compiles replacement functions into a patch for a running program.\n"
+	"Compiles replacement functions, or what a diff changes in the source\n"
+	"of a running program, into a patch for it. --join makes one patch of\n"
+	"several of one --name for a program and its libraries, to be switched\n"
+	"together.\n"
 	"\n"
 	"  --target BIN           the executable or library to be patched\n"
 	"  -o, --output OUT       the patch file, NAME.hotfix.so\n"
-	"  --replace OLD[=NEW]    function OLD (or FILE:OLD) is replaced by NEW;\n"
-	"                         for sources without HOTFIX_REPLACE lines\n"
 	"  --debuginfo FILE       debug information of BIN, where it has none\n"
-	"  --compile-commands F   compile_commands.json of BIN's build\n"
 	"  --sysroot DIR          where BIN's libraries and debug files are\n"
-	"  --allow-inlined        accept that copies keep the old code\n"
 	"  --name NAME            name of the patch [that of OUT]\n"
 	"  --reason TEXT          why, for whoever finds it in a process\n"
 	"  --ticket ID            where to read more\n"
@@ -38,8 +39,26 @@ static const char help_text[] =
 	"  --json                 report as one JSON object\n"
 	"  --help, --version\n"
 	"\n"
+	"From replacement functions:\n"
+	"  --replace OLD[=NEW]    function OLD (or FILE:OLD) is replaced by NEW;\n"
+	"                         for sources without HOTFIX_REPLACE lines\n"
+	"  --compile-commands F   compile_commands.json of BIN's build\n"
+	"  --allow-inlined        accept that copies keep the old code\n"
 	"The compiler is $CC, else the one that BIN was compiled with.\n"
+	"\n"
+	"From a source diff (--target several times: one patch for all):\n"
+	"  --source DIR           the source of BIN, without the fix; a copy is\n"
+	"                         built, DIR is left as it is\n"
+	"  --diff FILE...         the fix, one or more diffs, in this order\n"
+	"  --cache DIR            keep the unpatched build for the next diff\n"
+	"  --jobs N               ask the build command for N jobs at a time\n"
+	"  --accept-unproven      go on when BIN is not what DIR builds\n"
+	"  --force-data NAME      accept that variable NAME keeps its old value\n"
+	"  --allow-layout TYPE    declare that no object of a changed TYPE lives\n"
+	"                         while no thread is inside what is replaced\n"
 	"Exit status: 0 done, 1 failed, 2 usage, 3 refused as unsafe.\n";
+
+#define JOBS_MAX 4096
 
 enum option_value {
 	OPTION_TARGET = 256,
@@ -53,6 +72,14 @@ enum option_value {
 	OPTION_COMPILE_COMMANDS,
 	OPTION_SYSROOT,
 	OPTION_KEEP_TEMPS,
+	OPTION_JOIN,
+	OPTION_SOURCE,
+	OPTION_DIFF,
+	OPTION_CACHE,
+	OPTION_JOBS,
+	OPTION_ACCEPT_UNPROVEN,
+	OPTION_FORCE_DATA,
+	OPTION_ALLOW_LAYOUT,
 	OPTION_JSON,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -71,6 +98,14 @@ static const struct option long_options[] = {
 	  OPTION_COMPILE_COMMANDS },
 	{ "sysroot", required_argument, NULL, OPTION_SYSROOT },
 	{ "keep-temps", no_argument, NULL, OPTION_KEEP_TEMPS },
+	{ "join", no_argument, NULL, OPTION_JOIN },
+	{ "source", required_argument, NULL, OPTION_SOURCE },
+	{ "diff", required_argument, NULL, OPTION_DIFF },
+	{ "cache", required_argument, NULL, OPTION_CACHE },
+	{ "jobs", required_argument, NULL, OPTION_JOBS },
+	{ "accept-unproven", no_argument, NULL, OPTION_ACCEPT_UNPROVEN },
+	{ "force-data", required_argument, NULL, OPTION_FORCE_DATA },
+	{ "allow-layout", required_argument, NULL, OPTION_ALLOW_LAYOUT },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "output", required_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -102,14 +137,50 @@ static int add_replace(struct options *options, char *text)
 	return *replace->old && *replace->new ? 0 : -EINVAL;
 }
 
+static int add_target(struct options *options, const char *path)
+{
+	struct target_option *more;
+
+	if (!options->target) {
+		options->target = path;
+		return 0;
+	}
+	more = array_append(options->more_targets, options->nr_more_targets);
+	if (!more)
+		return -ENOMEM;
+	more->target = path;
+	return 0;
+}
+
+/* Of the target that was named last. */
+static void set_debuginfo(struct options *options, const char *path)
+{
+	size_t nr = options->nr_more_targets;
+
+	if (nr)
+		options->more_targets[nr - 1].debuginfo = path;
+	else
+		options->debuginfo = path;
+}
+
+static int set_jobs(struct options *options, const char *text)
+{
+	char *end;
+	unsigned long jobs = strtoul(text, &end, 10);
+
+	if (*end || *text == '-' || !jobs || jobs > JOBS_MAX)
+		return -EINVAL;
+	options->jobs = (unsigned int)jobs;
+	return 0;
+}
+
 static int set_option(struct options *options, int value, char *argument)
 {
 	switch (value) {
 	case OPTION_TARGET:
-		options->target = argument;
-		return 0;
+		return add_target(options, argument);
 	case OPTION_DEBUGINFO:
-		options->debuginfo = argument;
+		set_debuginfo(options, argument);
 		return 0;
 	case OPTION_NAME:
 		options->name = argument;
@@ -137,6 +208,26 @@ static int set_option(struct options *options, int value, char *argument)
 	case OPTION_KEEP_TEMPS:
 		options->keep_temps = true;
 		return 0;
+	case OPTION_JOIN:
+		options->join = true;
+		return 0;
+	case OPTION_SOURCE:
+		options->source_directory = argument;
+		return 0;
+	case OPTION_DIFF:
+		return strings_add(&options->diffs, argument);
+	case OPTION_CACHE:
+		options->cache = argument;
+		return 0;
+	case OPTION_JOBS:
+		return set_jobs(options, argument);
+	case OPTION_ACCEPT_UNPROVEN:
+		options->accept_unproven = true;
+		return 0;
+	case OPTION_FORCE_DATA:
+		return strings_add(&options->force_data, argument);
+	case OPTION_ALLOW_LAYOUT:
+		return strings_add(&options->allow_layout, argument);
 	case OPTION_JSON:
 		options->json = true;
 		return 0;
@@ -157,8 +248,8 @@ static int usage(const char *problem)
 	return -EINVAL;
 }
 
-/* What stands behind "--" is the compiler's. */
-static int split_arguments(int argc, char **argv, struct options *options,
+/* What stands behind "--" is the compiler's or the build's. */
+static int split_arguments(int argc, char **argv, struct strings *behind,
 			   int *ret_argc)
 {
 	int end = 1;
@@ -166,29 +257,93 @@ static int split_arguments(int argc, char **argv, struct options *options,
 	while (end < argc && strcmp(argv[end], "--"))
 		end++;
 	for (int i = end + 1; i < argc; i++)
-		if (strings_add(&options->extra_flags, argv[i]))
+		if (strings_add(behind, argv[i]))
 			return -ENOMEM;
 	*ret_argc = end;
 	return 0;
 }
 
+/* The two ways to a patch have options of their own. */
+static int check_diff_options(const struct options *options)
+{
+	if (!options->diffs.nr)
+		return usage("--source needs a --diff");
+	if (!options->build_command.nr)
+		return usage("the build command is missing: -- make");
+	if (options->nr_replaces || options->compile_commands ||
+	    options->allow_inlined)
+		return usage("--replace, --compile-commands and "
+			     "--allow-inlined are not for a source diff");
+	return 0;
+}
+
+static int check_source_options(const struct options *options)
+{
+	if (!options->sources.nr)
+		return usage("no source file is given");
+	if (options->nr_more_targets)
+		return usage("several targets need --source");
+	if (options->diffs.nr || options->cache || options->jobs ||
+	    options->accept_unproven || options->force_data.nr ||
+	    options->allow_layout.nr)
+		return usage("--diff, --cache, --jobs, --accept-unproven, "
+			     "--force-data and --allow-layout need --source");
+	return 0;
+}
+
+static int check_join_options(const struct options *options)
+{
+	if (options->target || options->source_directory)
+		return usage("--join takes patch files that are built already");
+	if (options->sources.nr < 2)
+		return usage("--join needs two patch files or more");
+	return options->output ? 0 : usage("-o is missing");
+}
+
 static int check_options(const struct options *options)
 {
+	if (options->join)
+		return check_join_options(options);
 	if (!options->target)
 		return usage("--target is missing");
 	if (!options->output)
 		return usage("-o is missing");
-	if (!options->sources.nr)
-		return usage("no source file is given");
+	return options->source_directory ? check_diff_options(options) :
+					   check_source_options(options);
+}
+
+/* Files, and what stands behind "--", belong to the way that was chosen. */
+static int sort_arguments(int argc, char **argv, struct options *options,
+			  struct strings *behind)
+{
+	bool is_diff = options->source_directory;
+	struct strings *files = is_diff ? &options->diffs : &options->sources;
+
+	for (int i = optind; i < argc; i++)
+		if (strings_add(files, argv[i]))
+			return -ENOMEM;
+	if (is_diff)
+		options->build_command = *behind;
+	else
+		options->extra_flags = *behind;
+	*behind = (struct strings){ 0 };
 	return 0;
+}
+
+static int option_problem(int value)
+{
+	if (value == OPTION_JOBS)
+		return usage("--jobs wants a number");
+	return usage("--replace wants OLD, OLD=NEW or FILE:OLD=NEW");
 }
 
 /* Return: 0; 1 when all was said; -EINVAL. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
-	int value, r;
+	struct strings behind = { 0 };
+	int value;
 
-	if (split_arguments(argc, argv, options, &argc))
+	if (split_arguments(argc, argv, &behind, &argc))
 		return -ENOMEM;
 	while ((value = getopt_long(argc, argv, "o:", long_options, NULL)) !=
 	       -1) {
@@ -202,209 +357,58 @@ static int parse_options(int argc, char **argv, struct options *options)
 		}
 		if (value == '?')
 			return usage(NULL);
-		r = set_option(options, value, optarg);
-		if (r)
-			return usage("--replace wants OLD, OLD=NEW or "
-				     "FILE:OLD=NEW");
+		if (set_option(options, value, optarg))
+			return option_problem(value);
 	}
-	for (int i = optind; i < argc; i++)
-		if (strings_add(&options->sources, argv[i]))
-			return -ENOMEM;
+	if (sort_arguments(argc, argv, options, &behind))
+		return -ENOMEM;
 	return check_options(options);
 }
 
-/* ---- reports ------------------------------------------------------------ */
-
-/* Continuation lines are indented as far as the label. */
-static void print_labelled(const char *label, const char *text)
+static void options_release(struct options *options)
 {
-	fputs(label, stderr);
-	for (; *text; text++) {
-		fputc(*text, stderr);
-		if (*text == '\n' && text[1])
-			fputs("  ", stderr);
-	}
-	fputc('\n', stderr);
+	strings_release(&options->sources);
+	strings_release(&options->extra_flags);
+	strings_release(&options->diffs);
+	strings_release(&options->build_command);
+	strings_release(&options->force_data);
+	strings_release(&options->allow_layout);
+	free(options->replaces);
+	free(options->more_targets);
 }
 
-static void print_hints(const char *hints)
+static int run_build(const struct options *options)
 {
-	while (*hints) {
-		size_t size = strcspn(hints, "\n");
+	struct several several = { 0 };
+	struct hf_diag diag = { 0 };
+	int r = several_run(options, &several, &diag);
 
-		fprintf(stderr, "  hint: %.*s\n", (int)size, hints);
-		hints += size + (hints[size] == '\n');
-	}
+	report(options, &several, r, &diag);
+	several_release(&several);
+	return r;
 }
 
-static void print_error(const struct hf_diag *diag)
+static int run_join(const struct options *options)
 {
-	print_labelled("hotfix-build: error: ", diag->message);
-	print_hints(diag->hint);
-}
+	struct hf_diag diag = { 0 };
+	int r = join_parts(&options->sources, options->output, &diag);
 
-static void print_warnings(const struct build *build)
-{
-	for (size_t i = 0; build && i < build->warnings.nr; i++)
-		print_labelled("hotfix-build: warning: ",
-			       build->warnings.items[i]);
-}
-
-static void print_function(const struct manifest_function *function,
-			   const char *saved)
-{
-	printf("  %s()", function->name);
-	if (strcmp(function->name, function->replacement))
-		printf(" by %s()", function->replacement);
-	if (function->source)
-		printf(", %s", function->source);
-	printf("\n    %lu -> %lu bytes, redirected by %s over %u bytes%s\n",
-	       function->size, function->replacement_size,
-	       site_strategy_name(function->plan.strategy),
-	       function->plan.size,
-	       function->calls_original ? ", calls the original" : "");
-	if (saved)
-		printf("    saves %s for callers that rely on them "
-		       "(gcc -fipa-ra)\n",
-		       saved);
-}
-
-static size_t nr_in_module(const struct manifest *manifest)
-{
-	size_t nr = 0;
-
-	for (size_t i = 0; i < manifest->nr_imports; i++)
-		nr += manifest->imports[i].in_module;
-	return nr;
-}
-
-static void print_success(const struct build *build)
-{
-	const struct manifest *manifest = build->manifest;
-	const char *output = build->options->output;
-	char id[HEX_SIZE(BUILD_ID_SIZE_MAX)];
-	size_t own = nr_in_module(manifest);
-	struct stat status = { 0 };
-
-	stat(output, &status);
-	printf("%s: patch \"%s\" for %s %s\n", output, manifest->name,
-	       manifest->target.kind == TARGET_LIBRARY ? "library" :
-							 "executable",
-	       manifest->target.name);
-	printf("  build-id %s\n",
-	       build_id_format(&manifest->target.build_id, id));
-	for (size_t i = 0; i < manifest->nr_functions; i++)
-		print_function(&manifest->functions[i],
-			       build->replacements[i].saved);
-	printf("  imports: %zu of %s, %zu of its libraries; %ld bytes\n", own,
-	       manifest->target.name, manifest->nr_imports - own,
-	       (long)status.st_size);
-	printf("  compiled by %s\n", manifest->compiler ?: "?");
-	printf("next:\n  hotfix check %s -p PID\n  hotfix apply %s --all\n",
-	       output, output);
-}
-
-static json_t *strings_json(char *const *items, size_t nr)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; i < nr; i++)
-		json_array_append_new(array, json_string(items[i]));
-	return array;
-}
-
-static json_t *function_json(const struct manifest_function *function)
-{
-	return json_pack("{s:s, s:s*, s:I, s:I, s:s, s:I, s:s, s:i, s:b}",
-			 "name", function->name, "source", function->source,
-			 "vaddr", (json_int_t)function->vaddr, "size",
-			 (json_int_t)function->size, "replacement",
-			 function->replacement, "replacement_size",
-			 (json_int_t)function->replacement_size, "strategy",
-			 site_strategy_name(function->plan.strategy),
-			 "overwritten", (int)function->plan.size,
-			 "calls_original", (int)function->calls_original);
-}
-
-static json_t *patch_json(const struct build *build)
-{
-	const struct manifest *manifest = build->manifest;
-	char id[HEX_SIZE(BUILD_ID_SIZE_MAX)];
-	json_t *functions = json_array();
-
-	for (size_t i = 0; i < manifest->nr_functions; i++)
-		json_array_append_new(functions,
-				      function_json(&manifest->functions[i]));
-	return json_pack("{s:s, s:s, s:{s:s, s:s, s:s}, s:o, s:I, s:o, s:s*}",
-			 "output", build->options->output, "patch",
-			 manifest->name, "target", "name",
-			 manifest->target.name, "kind",
-			 manifest->target.kind == TARGET_LIBRARY ?
-				 "library" :
-				 "executable",
-			 "build_id",
-			 build_id_format(&manifest->target.build_id, id),
-			 "functions", functions, "imports",
-			 (json_int_t)manifest->nr_imports, "proof",
-			 strings_json(manifest->proof, manifest->nr_proof),
-			 "flags", manifest->flags);
-}
-
-static void print_json(const struct build *build, int error,
-		       const struct hf_diag *diag)
-{
-	json_t *result = error ? json_object() : patch_json(build);
-
-	json_object_set_new(result, "command", json_string("build"));
-	json_object_set_new(result, "exit",
-			    json_integer(diag_exit_status(error)));
-	if (build)
-		json_object_set_new(result, "warnings",
-				    strings_json(build->warnings.items,
-						 build->warnings.nr));
-	if (error)
-		json_object_set_new(
-			result, "error",
-			json_pack("{s:s, s:s, s:s}", "code", diag->code,
-				  "message", diag->message, "hint",
-				  diag->hint));
-	json_dumpf(result, stdout, JSON_COMPACT);
-	putchar('\n');
-	json_decref(result);
-}
-
-static void report(const struct build *build, int error,
-		   const struct hf_diag *diag)
-{
-	print_warnings(build);
-	if (error)
-		print_error(diag);
-	if (build && build->directory && build->options->keep_temps)
-		fprintf(stderr, "hotfix-build: intermediate files are in %s\n",
-			build->directory);
-	if (build ? build->options->json : false)
-		print_json(build, error, diag);
-	else if (!error)
-		print_success(build);
+	report_joined(options, r, &diag);
+	return r;
 }
 
 int main(int argc, char **argv)
 {
-	owned(build_free_p) struct build *build = NULL;
 	struct options options = { 0 };
-	struct hf_diag diag = { 0 };
 	int r = parse_options(argc, argv, &options);
 
 	if (!r) {
 		command_stop_on_signals();
-		r = build_run(&options, &build, &diag);
-		report(build, r, &diag);
+		r = options.join ? run_join(&options) : run_build(&options);
 		r = (int)diag_exit_status(r);
 	} else {
 		r = r > 0 ? HF_EXIT_DONE : HF_EXIT_USAGE;
 	}
-	strings_release(&options.sources);
-	strings_release(&options.extra_flags);
-	free(options.replaces);
+	options_release(&options);
 	return r;
 }

@@ -15,6 +15,12 @@ struct replace_option {
 	bool used;
 };
 
+/* A further target of a source diff. */
+struct target_option {
+	const char *target;
+	const char *debuginfo;
+};
+
 struct options {
 	const char *target;
 	const char *debuginfo;
@@ -28,6 +34,7 @@ struct options {
 	bool allow_inlined;
 	bool keep_temps;
 	bool json;
+	bool join; /* `sources` are patch files to be made one */
 	struct replace_option *replaces;
 	size_t nr_replaces;
 	struct strings sources;
@@ -36,6 +43,8 @@ struct options {
 	/* From a source diff: what stands behind "--" is the build command. */
 	const char *source_directory; /* NULL: from replacement sources */
 	struct strings diffs;
+	struct target_option *more_targets;
+	size_t nr_more_targets;
 	struct strings build_command;
 	const char *cache;	/* directory; NULL: nothing is kept */
 	unsigned int jobs;	/* 0: the build command's own choice */

@@ -47,7 +47,7 @@ struct addition {
 };
 
 struct change_set {
-	/* The two builds; pairs point into them. */
+	/* Of struct rebuilds, borrowed as `sources` is; pairs point into it. */
 	struct recording original_build, patched_build;
 	const struct link_step *link; /* of the original; NULL: unknown */
 	struct unit_pair *pairs; /* only those whose objects differ */

@@ -17,8 +17,5 @@ void change_set_release(struct change_set *set)
 	free(set->additions);
 	release_pairs(set);
 	strings_release(&set->left_out);
-	source_changes_release(&set->sources);
-	recording_release(&set->original_build);
-	recording_release(&set->patched_build);
 	*set = (struct change_set){ 0 };
 }
