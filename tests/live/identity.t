@@ -463,6 +463,71 @@ test_stripped_target()
 	grep -q 'stripped: --debuginfo' out
 }
 
+test_separate_debug_file()
+{
+	sample
+	cd "$TMP"
+	gcc -O2 -g -o target a.c lib.c -Wl,--build-id
+	objcopy --only-keep-debug target target.debug
+	strip --strip-all target
+	objcopy --add-gnu-debuglink=target.debug target
+	gcc -O2 -ffunction-sections -fdata-sections -c a.c -o a.o
+	"$PROVE_OBJECT" target a.o >out
+	grep -q '^proven helper' out
+	! grep -E '^(differs|missing|ambiguous)' out || fail 'not all'
+}
+
+# Static locals carry numbers, which need not be the same.
+test_renumbered_static_local()
+{
+	sample
+	cd "$TMP"
+	gcc -O2 -g -o target a.c lib.c -Wl,--build-id
+	gcc -O2 -g -ffunction-sections -fdata-sections -c a.c -o a.o
+	local old
+	old=$(nm a.o | grep -o 'calls\.[0-9]*$')
+	objcopy --redefine-sym $old=calls.4711 a.o
+	"$PROVE_OBJECT" target a.o >out
+	grep -q '^proven name' out || fail "$(<out)"
+	# Without the name of the function it could be any.
+	objcopy --redefine-sym calls.4711=other.4711 a.o
+	"$PROVE_OBJECT" target a.o >out
+	grep -q '^differs name' out || fail "$(<out)"
+}
+
+# Static functions of three files that only tables refer to.
+test_static_functions_in_tables()
+{
+	local i
+	for i in 1 2 3; do
+		mkdir -p "$TMP/m$i"
+		source_of m$i/module.c <<-EOF
+			static int count;
+			static int init(int a) { return count += a; }
+			static int done(void) { return count; }
+			struct ops { int (*init)(int); int (*done)(void); };
+			static const struct ops ops = { init, done };
+			const struct ops *const module$i = &ops;
+		EOF
+	done
+	source_of main.c <<-'EOF'
+		struct ops { int (*init)(int); int (*done)(void); };
+		extern struct ops *module1, *module2, *module3;
+		int main(int argc, char **argv)
+		{
+			return module1->init(argc) + module2->init(argc) +
+			       module3->init(argc);
+		}
+	EOF
+	cd "$TMP"
+	gcc -O2 -o target m1/module.c m2/module.c m3/module.c main.c -Wl,--build-id
+	for i in 1 2 3; do
+		gcc -O2 -ffunction-sections -fdata-sections -c m$i/module.c -o m.o
+		"$PROVE_OBJECT" target m.o >out
+		is "$(tail -1 out)" '2 of 2' "$(<out)"
+	done
+}
+
 # Built in another directory: what holds its name is equal.
 test_build_directory_in_literals()
 {
