@@ -113,12 +113,15 @@ test_musl_gcc() { needs musl-gcc; compile_and_link musl-gcc; }
 test_static_program() { compile_and_link gcc -static; }
 test_stripped_program() { compile_and_link gcc -s; }
 
+# What is in the cache already is compiled all the same.
 test_ccache()
 {
 	needs ccache
 	export CCACHE_DIR=$TMP/ccache
+	project
+	for f in main one two; do ccache gcc -O2 -c $f.c; done
 	compile_and_link 'ccache gcc'
-	is "$(find "$CCACHE_DIR" -type f -name '*R' 2>/dev/null)" ''
+	[ ! -d /usr/lib/ccache ] || PATH=/usr/lib/ccache:$PATH compile_and_link gcc
 }
 
 test_archives()
@@ -159,9 +162,12 @@ test_partial_links()
 	project
 	record sh -ec 'gcc -c main.c one.c two.c
 		ld -r -o part.o one.o two.o; gcc -r -o all.o main.o part.o
-		objcopy --localize-symbol=one all.o; cp all.o moved.o; rm one.o
-		gcc -o prog all.o; gcc -o prog2 part.o main.o'
+		objcopy --localize-symbol=one all.o; mv one.o one.o.old
+		gcc -o prog all.o; gcc -o prog2 part.o main.o
+		ld -r -o part.o one.o.old two.o; mv part.o renamed.o
+		gcc -o prog3 renamed.o main.o'
 	works prog
+	linked prog3 'one.o.old<-one.c' 'two.o<-two.c' 'main.o<-main.c'
 	linked prog $(three)
 	linked prog2 'one.o<-one.c' 'two.o<-two.c' 'main.o<-main.c'
 }
@@ -202,6 +208,35 @@ test_objects_that_are_overwritten()
 		gcc -c one.c -o x.o; gcc -o prog main.o two.o x.o
 		gcc -DFIVE=4 -c two.c -o x.o 2>/dev/null; rm x.o'
 	linked prog 'main.o<-main.c' 'two.o<-two.c' 'x.o<-one.c'
+}
+
+# Two sources, one content: who made which is told by the name.
+test_objects_of_the_same_content()
+{
+	project
+	record sh -ec 'gcc -S one.c; cp one.s eins.s; gcc -c eins.s one.s
+		mkdir sub; gcc -c eins.s -o sub/one.o; gcc -c main.c two.c
+		gcc -o prog main.o one.o two.o; gcc -o prog2 main.o eins.o two.o
+		gcc -o prog3 main.o sub/one.o two.o
+		ar rc x.a one.o; gcc -o prog4 main.o x.a two.o'
+	linked prog 'main.o<-main.c' 'one.o<-one.s' 'two.o<-two.c'
+	linked prog2 'main.o<-main.c' 'eins.o<-eins.s' 'two.o<-two.c'
+	linked prog3 'main.o<-main.c' 'sub/one.o<-eins.s' 'two.o<-two.c'
+	linked prog4 'main.o<-main.c' 'x.a(one.o)<-one.s' 'two.o<-two.c'
+}
+
+# A script that is called like a compiler, and the compiler that it runs.
+test_compiler_that_runs_another()
+{
+	project
+	mkdir "$TMP/bin"
+	printf '#!/bin/sh\nexec gcc -DX "$@"\n' >"$TMP/bin/cc"
+	chmod +x "$TMP/bin/cc"
+	record env PATH="$TMP/bin:$PATH" sh -ec 'cc -c main.c one.c two.c
+		cc -o prog main.o one.o two.o'
+	works prog
+	linked prog $(three)
+	is "$(grep -c ^compile "$TMP/list")" 3
 }
 
 test_response_files()
