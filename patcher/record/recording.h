@@ -101,9 +101,6 @@ void recording_release(struct recording *recording);
  * @line_map:    a file of source/line_map.h that compilers of generated sources
  *		 are to obey, or NULL
  *
- * A compiler is seen when it is started by a program that runs under them: by
- * make, sh or env; not when it is the build command itself.
- *
  * Adds "NAME=VALUE" lines (LD_PRELOAD, CCACHE_DISABLE=1, HOTFIX_RECORD_...).
  * Objects below /usr or /lib are taken for the system's; a caller whose source
  * lies there adds HOTFIX_RECORD_TREE=DIRECTORY.
@@ -115,3 +112,14 @@ void recording_release(struct recording *recording);
 int recording_environment(const char *directory, const char *prefix_map,
 			  const char *line_map, struct strings *environment,
 			  struct hf_diag *diag);
+
+/**
+ * recording_command() - the command to start under these variables
+ *
+ * A compiler is seen when a program that is watched starts it: make, sh. One
+ * that is the build command itself gets env(1) before it.
+ *
+ * Return: 0; -ENOMEM.
+ */
+int recording_command(const struct strings *build_command,
+		      struct strings *ret_command);

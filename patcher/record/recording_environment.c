@@ -8,6 +8,7 @@
 
 #include "../../lib/cleanup.h"
 #include "journal.h"
+#include "program_name.h"
 #include "recording.h"
 
 static const char *const program = "hotfix-cc";
@@ -123,4 +124,22 @@ int recording_environment(const char *directory, const char *prefix_map,
 	    add_variables(environment, tools, path, prefix_map, map) < 0)
 		return hf_fail(diag, -ENOMEM, "cannot watch a build");
 	return 0;
+}
+
+int recording_command(const struct strings *build_command,
+		      struct strings *ret_command)
+{
+	struct strings command = { 0 };
+	int r = 0;
+
+	if (build_command->nr &&
+	    program_kind(build_command->items[0]) != PROGRAM_OTHER)
+		r = strings_add(&command, "env");
+	if (!r)
+		r = strings_add_all(&command, build_command);
+	if (r < 0)
+		strings_release(&command);
+	else
+		*ret_command = command;
+	return r;
 }

@@ -318,10 +318,10 @@ static int run_build(struct workspace *workspace, const char *what,
 		     struct hf_diag *diag)
 {
 	owned(free_p) char *compiles = text_format("%s/compiles", recording);
-	struct strings environment = { 0 };
+	struct strings environment = { 0 }, command = { 0 };
 	struct build_process process = {
 		.what = what,
-		.command = &workspace->options->build_command,
+		.command = &command,
 		.environment = &environment,
 		.tree = workspace->tree,
 		.place = workspace->at_own_path ? workspace->source : NULL,
@@ -332,8 +332,12 @@ static int run_build(struct workspace *workspace, const char *what,
 					    &environment, diag) :
 			   hf_fail(diag, -ENOMEM, "cannot build");
 
+	if (!r && recording_command(&workspace->options->build_command,
+				    &command) < 0)
+		r = hf_fail(diag, -ENOMEM, "cannot build");
 	if (!r)
 		r = build_process_run(&process, diag);
+	strings_release(&command);
 	strings_release(&environment);
 	/* Its log was named, and the tree is worth a look. */
 	workspace->keep |= r == -EIO;
@@ -394,5 +398,9 @@ int workspace_build_patched(struct workspace *workspace, const char *line_map,
 	if (!r)
 		r = run_build(workspace, "the patched source",
 			      workspace->patched, line_map, diag);
+	/* What it did not make again was made by the original build. */
+	if (!r)
+		r = recording_continue(workspace->patched, workspace->original,
+				       diag);
 	return r ? r : recording_read(workspace->patched, ret_recording, diag);
 }

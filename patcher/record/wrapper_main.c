@@ -25,21 +25,23 @@ static int complain(const struct hf_diag *diag, int error)
 
 static int record(const char *earlier, const char *directory, char **command)
 {
-	struct strings environment = { 0 };
+	struct strings environment = { 0 }, words = { 0 }, watched = { 0 };
 	struct hf_diag diag = { 0 };
 	int r = recording_environment(directory, NULL, NULL, &environment,
 				      &diag);
 
 	if (!r && earlier)
 		r = recording_continue(directory, earlier, &diag);
+	while (!r && *command)
+		r = strings_add(&words, *command++);
+	if (!r)
+		r = recording_command(&words, &watched);
 	if (r < 0)
 		return complain(&diag, r);
 	for (size_t i = 0; i < environment.nr; i++)
 		putenv(environment.items[i]);
-	/* Through env, because nobody watches what is started from here. */
-	*--command = (char *)"env";
-	execvp("env", command);
-	perror("env");
+	execvp(watched.items[0], watched.items);
+	perror(watched.items[0]);
 	return 127;
 }
 

@@ -67,6 +67,28 @@ test_twice_at_its_own_path()
 	no_files
 }
 
+# Nobody watches who starts the build command itself.
+test_compiler_as_build_command()
+{
+	source_tree
+	twice 0 -d "$TMP/fix.patch" "$TMP/src" gcc -o prog main.c sub/x.c
+	says '^original: 2 compiles, 1 links'
+	says '^patched: 2 compiles, 1 links'
+}
+
+# The patched build links objects that only the original one has made.
+test_partial_link_is_not_made_again()
+{
+	source_tree
+	printf '%s\n' 'prog: all.o sub/x.o' '	$(CC) -o $@ $^' \
+		'all.o: main.o' '	ld -r -o $@ $^' '%.o: %.c' \
+		'	$(CC) -c -o $@ $<' >"$TMP/src/Makefile"
+	twice 0 -d "$TMP/fix.patch" "$TMP/src" make
+	says '^patched: 1 compiles, 1 links'
+	says "^original input $TMP/src/main.o of $TMP/src/main.c\$"
+	says "^patched input $TMP/src/main.o of $TMP/src/main.c\$"
+}
+
 # What the build sees is the source as it is.
 test_the_copy_is_exact()
 {

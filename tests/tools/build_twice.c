@@ -11,6 +11,16 @@
 #include "../../patcher/record/workspace.h"
 #include "../../patcher/source/source_patch.h"
 
+static void print_link(const char *what, const struct link_step *link)
+{
+	printf("%s link %s\n", what, link->output);
+	for (size_t i = 0; i < link->nr_inputs; i++)
+		printf("%s input %s of %s\n", what, link->inputs[i].name,
+		       link->inputs[i].compile ?
+			       link->inputs[i].compile->source :
+			       "?");
+}
+
 static void show(const char *what, const struct recording *recording)
 {
 	printf("%s: %zu compiles, %zu links\n", what, recording->nr_compiles,
@@ -21,7 +31,7 @@ static void show(const char *what, const struct recording *recording)
 		       recording->compiles[i].directory,
 		       recording->compiles[i].output);
 	for (size_t i = 0; i < recording->nr_links; i++)
-		printf("%s link %s\n", what, recording->links[i].output);
+		print_link(what, &recording->links[i]);
 }
 
 static int build_patched(struct workspace *workspace,
