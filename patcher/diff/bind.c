@@ -39,14 +39,13 @@ static int add_candidate(struct search *search, const struct symbol *symbol)
 
 static bool in_code(const struct search *search, const struct symbol *symbol)
 {
-	const Elf64_Shdr *section = elf_section_at(search->build->target->file,
-						   symbol->section);
+	const Elf64_Shdr *section =
+		elf_section_at(search->build->target->file, symbol->section);
 
 	return section && section->sh_flags & SHF_EXECINSTR;
 }
 
-static bool class_fits(const struct search *search,
-		       const struct symbol *symbol)
+static bool class_fits(const struct search *search, const struct symbol *symbol)
 {
 	const struct item *item = search->item;
 	enum symbol_class class = symbol_class(symbol);

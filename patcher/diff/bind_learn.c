@@ -65,8 +65,8 @@ static int learn_from_code(struct learner *learner, const struct item *item,
 			   const struct symbol *symbol)
 {
 	const struct build *build = learner->build;
-	const uint8_t *code = elf_bytes_at(build->target->file, symbol->vaddr,
-					   symbol->size);
+	const uint8_t *code =
+		elf_bytes_at(build->target->file, symbol->vaddr, symbol->size);
 	struct walk walk = { 0 };
 	int r;
 
@@ -118,8 +118,7 @@ static int learn_unique(struct learner *learner)
 
 		if (item->kind != ITEM_FUNCTION && item->kind != ITEM_VARIABLE)
 			continue;
-		r = bind_by_name(learner->build, learner->pair, item,
-				 &binding);
+		r = bind_by_name(learner->build, learner->pair, item, &binding);
 		if (!r && binding.kind == BINDING_TARGET)
 			r = add_known(learner, item, binding.symbol);
 	}

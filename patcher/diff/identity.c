@@ -36,8 +36,8 @@ static int cannot_read(const struct symbol *target, struct identity *identity)
 	return set_difference(identity,
 			      text_format("the target's %s() %s", target->name,
 					  target->size ? "has no code in the "
-							 "file" :
-							 "has no known size"));
+							 "file"
+						       : "has no known size"));
 }
 
 static int walk_part(struct check *check, const struct item *item,
@@ -46,8 +46,8 @@ static int walk_part(struct check *check, const struct item *item,
 	const struct build *build = check->build;
 	const uint8_t *code =
 		symbol->size ? elf_bytes_at(build->target->file, symbol->vaddr,
-					    symbol->size) :
-			       NULL;
+					    symbol->size)
+			     : NULL;
 	int r;
 
 	if (!code || symbol->size >= UINT32_MAX)
@@ -115,9 +115,9 @@ static int report(struct check *check, const struct walk *part,
 		  uint32_t object_at, uint32_t target_at, const char *reason,
 		  struct identity *identity)
 {
-	return set_difference(identity,
-			      describe_difference(check, part, object_at,
-						  target_at, reason));
+	return set_difference(
+		identity,
+		describe_difference(check, part, object_at, target_at, reason));
 }
 
 /* Places in code that was not compared to its end say nothing. */

@@ -40,8 +40,8 @@ bool item_is_constant(const struct check *check, const struct item *item)
 		return false;
 	/* Constant once the loader is through with it. */
 	section = elf_section_at(file, item->section);
-	return section && !strncmp(elf_section_name(file, section),
-				   ".data.rel.ro", 12);
+	return section &&
+	       !strncmp(elf_section_name(file, section), ".data.rel.ro", 12);
 }
 
 /* ---- bytes -------------------------------------------------------------- */
@@ -71,8 +71,8 @@ static bool same_bytes(const struct region *region, uint64_t start,
 	const uint8_t *ours = region->item->bytes;
 
 	theirs += start - region->start;
-	return ours ? !memcmp(ours + start, theirs, end - start) :
-		      is_zero(theirs, end - start);
+	return ours ? !memcmp(ours + start, theirs, end - start)
+		    : is_zero(theirs, end - start);
 }
 
 /*
@@ -99,8 +99,7 @@ static bool is_padded_string(const struct region *region, uint64_t *ret_end)
 		at++;
 	size = at - region->start + 1;
 	if (!bytes || size < 2 || at >= region->end || bytes[at] ||
-	    region->end - at > 8 || region->end % 8 ||
-	    !is_padding(region, at))
+	    region->end - at > 8 || region->end % 8 || !is_padding(region, at))
 		return false;
 	*ret_end = at + 1;
 	return true;
@@ -112,8 +111,9 @@ static int differs_bytes(struct check *check, const struct region *region,
 	char ours[PLACE_SIZE], theirs[PLACE_SIZE];
 
 	return check_differs(
-		check, "it refers to %s; the target's refers to %s, which "
-		       "differs behind byte %lu",
+		check,
+		"it refers to %s; the target's refers to %s, which "
+		"differs behind byte %lu",
 		describe_place(region->item, (int64_t)region->start, ours,
 			       sizeof(ours)),
 		describe_address(check->build, region->vaddr + region->start,
@@ -134,8 +134,8 @@ static int check_relative(struct check *check, const struct region *region,
 {
 	uint64_t distance = reference->offset - region->start;
 	uint64_t start = region->vaddr + region->start;
-	const uint8_t *bytes = elf_bytes_at(check->build->target->file,
-					    start + distance, 4);
+	const uint8_t *bytes =
+		elf_bytes_at(check->build->target->file, start + distance, 4);
 	int32_t value;
 
 	if (!bytes)
@@ -157,8 +157,7 @@ static int check_narrow(struct check *check, const struct region *region,
 	if (!bytes)
 		return differs_bytes(check, region, reference->offset);
 	memcpy(&value, bytes, sizeof(value));
-	return check_address(check, value, reference->to,
-			     reference->to_offset);
+	return check_address(check, value, reference->to, reference->to_offset);
 }
 
 static int check_entry(struct check *check, const struct region *region,
@@ -192,8 +191,7 @@ static int entry_context(struct check *check, const struct region *region,
 			     describe_place(region->item,
 					    (int64_t)region->start, text,
 					    sizeof(text)),
-			     reference->offset - region->start,
-			     reason ?: "");
+			     reference->offset - region->start, reason ?: "");
 }
 
 /* ---- a region ----------------------------------------------------------- */
@@ -221,12 +219,11 @@ static int check_pieces(struct check *check, const struct region *region,
 		at = reference->offset + field_size(reference);
 	}
 	if (at == region->start && is_padded_string(region, &end))
-		return same_bytes(region, at, end, theirs) ?
-			       1 :
-			       differs_bytes(check, region, at);
-	if (at > region->end ||
-	    (!is_padding(region, at) &&
-	     !same_bytes(region, at, region->end, theirs)))
+		return same_bytes(region, at, end, theirs)
+			       ? 1
+			       : differs_bytes(check, region, at);
+	if (at > region->end || (!is_padding(region, at) &&
+				 !same_bytes(region, at, region->end, theirs)))
 		return differs_bytes(check, region, at);
 	return r;
 }
@@ -363,8 +360,7 @@ int check_constant(struct check *check, uint64_t vaddr, const struct item *to)
 	int r;
 
 	/* What a table refers to by name has been found by name. */
-	if (check->depth || !item_is_constant(check, to) ||
-	    is_known(check, to))
+	if (check->depth || !item_is_constant(check, to) || is_known(check, to))
 		return 1;
 	r = check_region(check, &whole);
 	if (r <= 0)

@@ -59,8 +59,8 @@ bool paths_differ_by_directory(const char *ours, const char *directory,
 		if (strncmp(ours, theirs, before))
 			return false;
 		theirs += before;
-		if (replaced ? strncmp(replaced, theirs, other) :
-			       !is_path(theirs, other))
+		if (replaced ? strncmp(replaced, theirs, other)
+			     : !is_path(theirs, other))
 			return false;
 		replaced = theirs;
 		theirs += other;
@@ -108,8 +108,9 @@ bool paths_equal(const struct check *check, const struct item *string,
 
 	if (!theirs || !string->size || ours[string->size - 1] ||
 	    strlen(ours) + 1 != string->size ||
-	    !memchr(theirs, 0, file->size - (size_t)((const uint8_t *)theirs -
-						     file->data)))
+	    !memchr(theirs, 0,
+		    file->size -
+			    (size_t)((const uint8_t *)theirs - file->data)))
 		return false;
 	if (compile && compile->directory && compile->source)
 		common = common_directory(compile->directory, compile->source);

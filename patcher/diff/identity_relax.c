@@ -98,8 +98,7 @@ static bool is_immediate(const struct rip_operand *object,
 	uint8_t want = rex_moved(object->rex);
 	size_t at = object->has_rex;
 
-	if (object->has_rex &&
-	    (target[0] & 0xf0) != 0x40)
+	if (object->has_rex && (target[0] & 0xf0) != 0x40)
 		return false;
 	if (object->has_rex && (target[0] & 0xf) != want &&
 	    !(w_may_go && (target[0] & 0xf) == (want & ~REX_W)))
@@ -120,9 +119,8 @@ static void set_immediate(const struct rip_operand *object,
 }
 
 /* mov foo@GOTPCREL(%rip),%reg -> lea foo(%rip),%reg */
-static bool load_to_lea(const struct rip_operand *object,
-			const uint8_t *code, const uint8_t *target,
-			struct relaxed *relaxed)
+static bool load_to_lea(const struct rip_operand *object, const uint8_t *code,
+			const uint8_t *target, struct relaxed *relaxed)
 {
 	size_t at = object->has_rex;
 
@@ -282,9 +280,9 @@ static size_t tls_call(const uint8_t *code, size_t left, bool padded)
 
 	if (padded)
 		return left >= 8 && (!memcmp(code, direct, 4) ||
-				     !memcmp(code, indirect, 4)) ?
-			       8 :
-			       0;
+				     !memcmp(code, indirect, 4))
+			       ? 8
+			       : 0;
 	if (left >= 5 && code[0] == 0xe8)
 		return 5;
 	return left >= 6 && code[0] == 0xff && code[1] == 0x15 ? 6 : 0;
@@ -339,8 +337,9 @@ static bool relax_local(const uint8_t *object, size_t object_left,
 	if (!call || !begins(target + prefixes, target_left - prefixes,
 			     load_thread_pointer, 9))
 		return false;
-	*relaxed = (struct relaxed){ 7 + call, prefixes + 9, 2, 0,
-				     { FIELD_NONE, 0, false, false } };
+	*relaxed = (struct relaxed){
+		7 + call, prefixes + 9, 2, 0, { FIELD_NONE, 0, false, false }
+	};
 	return true;
 }
 
@@ -363,8 +362,8 @@ bool relax_match(uint32_t type, size_t field, const uint8_t *object,
 		matches = whole && relax_got(object, field, target, &relaxed);
 		break;
 	case R_X86_64_GOTTPOFF:
-		matches = whole && relax_initial_exec(object, field, target,
-						      &relaxed);
+		matches = whole &&
+			  relax_initial_exec(object, field, target, &relaxed);
 		break;
 	case R_X86_64_GOTPC32_TLSDESC:
 		matches = whole &&

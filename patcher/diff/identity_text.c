@@ -62,8 +62,7 @@ static bool covers(const struct symbol *symbol, uint64_t vaddr)
 {
 	return symbol->type != STT_TLS && symbol->type != STT_NOTYPE &&
 	       vaddr >= symbol->vaddr &&
-	       (vaddr - symbol->vaddr < symbol->size ||
-		vaddr == symbol->vaddr);
+	       (vaddr - symbol->vaddr < symbol->size || vaddr == symbol->vaddr);
 }
 
 /* Only for messages: one pass is fast enough. */
@@ -117,8 +116,8 @@ static bool describe_string(const struct build *build, uint64_t vaddr,
 	size_t nr = 0;
 
 	while (nr < STRING_SHOWN) {
-		const uint8_t *byte = elf_bytes_at(build->target->file,
-						   vaddr + nr, 1);
+		const uint8_t *byte =
+			elf_bytes_at(build->target->file, vaddr + nr, 1);
 
 		if (!byte || !*byte)
 			break;
@@ -185,8 +184,8 @@ static void format_insn(const struct check *check, const uint8_t *code,
 
 	if (!left)
 		snprintf(buffer, size, "(its end)");
-	else if (insn_format(check->build->decoder, code, left, address,
-			     buffer, size, &insn_size))
+	else if (insn_format(check->build->decoder, code, left, address, buffer,
+			     size, &insn_size))
 		format_bytes(code, left, buffer, size);
 }
 

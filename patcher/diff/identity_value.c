@@ -33,10 +33,10 @@ static int leads_elsewhere(struct check *check, uint64_t vaddr,
 {
 	char ours[PLACE_SIZE], theirs[PLACE_SIZE];
 
-	return check_differs(check, "it refers to %s; the target's refers to %s",
-			     describe_place(to, to_offset, ours, sizeof(ours)),
-			     describe_address(check->build, vaddr, theirs,
-					      sizeof(theirs)));
+	return check_differs(
+		check, "it refers to %s; the target's refers to %s",
+		describe_place(to, to_offset, ours, sizeof(ours)),
+		describe_address(check->build, vaddr, theirs, sizeof(theirs)));
 }
 
 /* ---- names -------------------------------------------------------------- */
@@ -124,15 +124,13 @@ static int check_resolver_word(struct check *check, uint64_t vaddr,
 
 /* What stands there when nothing fills it: an address only where those are
    fixed when linking. */
-static int check_plain_word(struct check *check, uint64_t vaddr,
-			    uint64_t value, const struct item *to,
-			    int64_t to_offset)
+static int check_plain_word(struct check *check, uint64_t vaddr, uint64_t value,
+			    const struct item *to, int64_t to_offset)
 {
 	struct binding binding;
 	int r;
 
-	if (value &&
-	    check->build->target->file->header->e_type == ET_EXEC)
+	if (value && check->build->target->file->header->e_type == ET_EXEC)
 		return check_address(check, value, to, to_offset);
 	r = bind_item(check->build, check->pair, to, &binding);
 	if (r)
@@ -200,7 +198,9 @@ static int check_plt(struct check *check, uint64_t vaddr, const struct item *to,
 static bool is_compilers_own(const struct item *to)
 {
 	static const char *const names[] = {
-		"__func__.", "__FUNCTION__.", "__PRETTY_FUNCTION__.",
+		"__func__.",
+		"__FUNCTION__.",
+		"__PRETTY_FUNCTION__.",
 		"CSWTCH.",
 	};
 
@@ -229,16 +229,16 @@ static int check_unbound(struct check *check, uint64_t vaddr,
 				     "it refers to %s, and the target has %zu "
 				     "of that name that cannot be told apart",
 				     ours, binding->nr_candidates);
-	return check_differs(check,
-			     "it refers to %s, which is not found in the "
-			     "target%s; the target's refers to %s",
-			     ours,
-			     check->build->symbols.complete ?
-				     "" :
-				     " (it is stripped: --debuginfo names the "
-				     "file with its symbols)",
-			     describe_address(check->build, vaddr, theirs,
-					      sizeof(theirs)));
+	return check_differs(
+		check,
+		"it refers to %s, which is not found in the "
+		"target%s; the target's refers to %s",
+		ours,
+		check->build->symbols.complete
+			? ""
+			: " (it is stripped: --debuginfo names the "
+			  "file with its symbols)",
+		describe_address(check->build, vaddr, theirs, sizeof(theirs)));
 }
 
 static int check_named(struct check *check, uint64_t vaddr,
@@ -290,11 +290,11 @@ static int differs_tls(struct check *check, const struct field_use *use)
 {
 	char ours[PLACE_SIZE];
 
-	return check_differs(check,
-			     "it refers to the thread-local %s; the target's "
-			     "refers to another one",
-			     describe_place(use->to, use->to_offset, ours,
-					    sizeof(ours)));
+	return check_differs(
+		check,
+		"it refers to the thread-local %s; the target's "
+		"refers to another one",
+		describe_place(use->to, use->to_offset, ours, sizeof(ours)));
 }
 
 /* 1: @offset in the target's block is the variable. */
@@ -373,10 +373,10 @@ static int check_general_slot(struct check *check, const struct field_use *use)
 	    target_word(check->build, use->value + 8, &offset) ||
 	    (offset.type != R_X86_64_DTPOFF64 &&
 	     offset.type != R_X86_64_NONE) ||
-	    (offset.type == R_X86_64_DTPOFF64 ?
-		     !module.name || !offset.name ||
-			     strcmp(module.name, offset.name) :
-		     module.name != NULL))
+	    (offset.type == R_X86_64_DTPOFF64
+		     ? !module.name || !offset.name ||
+			       strcmp(module.name, offset.name)
+		     : module.name != NULL))
 		return differs_tls(check, use);
 	return check_tls_word(check, use, &offset);
 }
@@ -420,8 +420,7 @@ int check_use(struct check *check, const struct field_use *use)
 		return check_tp_slot(check, use);
 	case FIELD_BLOCK_OFFSET:
 		if (local_dynamic_relaxed(check))
-			return check_tp_offset(check, use,
-					       (int64_t)use->value);
+			return check_tp_offset(check, use, (int64_t)use->value);
 		return check_block_offset(check, use, (int64_t)use->value);
 	case FIELD_GD_SLOT:
 		return check_general_slot(check, use);

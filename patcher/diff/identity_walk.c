@@ -33,7 +33,7 @@ static uint64_t read_field(const uint8_t *bytes, const struct field_form *form)
 }
 
 static struct field_use *add_use(struct walker *walker, const struct item *to,
-			   int64_t to_offset)
+				 int64_t to_offset)
 {
 	struct walk *walk = walker->walk;
 	struct field_use *use = array_append(walk->uses, walk->nr_uses);
@@ -55,7 +55,8 @@ static int use_field(struct walker *walker, const struct reference *reference,
 		     const struct field_form *form, size_t field, int64_t base)
 {
 	struct walk *walk = walker->walk;
-	struct field_use *use = add_use(walker, reference->to, reference->to_offset);
+	struct field_use *use =
+		add_use(walker, reference->to, reference->to_offset);
 	const uint8_t *bytes = walk->code + walker->target_at + field;
 
 	if (!use)
@@ -174,8 +175,8 @@ static bool same_but_for(const struct step *step, const struct holes *holes)
 	for (size_t i = 0; i < holes->nr; i++) {
 		size_t start = holes->items[i].start;
 
-		if (start < at || start + holes->items[i].size >
-					  step->insn.size)
+		if (start < at ||
+		    start + holes->items[i].size > step->insn.size)
 			return false;
 		if (memcmp(step->object + at, step->target + at, start - at))
 			return false;
@@ -220,8 +221,8 @@ static int use_own_operand(struct walker *walker, const struct step *step)
 {
 	static const struct field_form form = { FIELD_ADDRESS, 4, true, true };
 	size_t field = step->insn.displacement_offset;
-	uint64_t end = walker->walk->vaddr + walker->target_at +
-		       step->insn.size;
+	uint64_t end =
+		walker->walk->vaddr + walker->target_at + step->insn.size;
 
 	return use_place(walker, step->insn.pc_relative_address,
 			 end + read_field(step->target + field, &form));
@@ -281,7 +282,7 @@ static int try_branch(struct walker *walker, const struct step *step)
 		return 0;
 	if (step->nr_references) {
 		struct field_use *use = add_use(walker, step->references->to,
-					  step->references->to_offset);
+						step->references->to_offset);
 
 		r = use ? 0 : -ENOMEM;
 		if (use) {
@@ -317,10 +318,9 @@ static int try_relaxed(struct walker *walker, const struct step *step)
 	int r = 0;
 
 	if (!step->nr_references ||
-	    !relax_match(reference->type,
-			 reference->offset - walker->object_at, step->object,
-			 step->object_left, step->target, step->target_left,
-			 &relaxed) ||
+	    !relax_match(reference->type, reference->offset - walker->object_at,
+			 step->object, step->object_left, step->target,
+			 step->target_left, &relaxed) ||
 	    first + relaxed.nr_references > item->nr_references ||
 	    !calls_tls_get_addr(step, &relaxed))
 		return 0;
@@ -383,9 +383,8 @@ static int walk_step(struct walker *walker)
 
 	begin_step(walker, &step);
 	if (!step.object_left || !step.target_left) {
-		stop(walker, step.target_left ?
-				     "the target's code goes on" :
-				     "the target's code ends here");
+		stop(walker, step.target_left ? "the target's code goes on"
+					      : "the target's code ends here");
 		return 0;
 	}
 	if (insn_decode(walker->decoder, step.object, step.object_left,
@@ -441,9 +440,8 @@ int identity_walk(struct insn_decoder *decoder, const struct unit *unit,
 		.unit = unit,
 		.walk = &walk,
 	};
-	int r = walk.object_numbers && walk.target_numbers ?
-			walk_all(&walker) :
-			-ENOMEM;
+	int r = walk.object_numbers && walk.target_numbers ? walk_all(&walker)
+							   : -ENOMEM;
 
 	if (r)
 		walk_release(&walk);

@@ -118,8 +118,7 @@ int target_find(const struct build *build, const char *name,
 	if (r)
 		return r;
 	first = end = first_named(index, name);
-	while (end < index->nr_names &&
-	       !strcmp(index->names[end]->name, name))
+	while (end < index->nr_names && !strcmp(index->names[end]->name, name))
 		end++;
 	*ret_named = (struct named){ index->names + first, end - first };
 	return 0;
@@ -270,8 +269,8 @@ static int read_relr(struct target_index *index, const struct elf_file *file,
 		}
 		for (unsigned int bit = 1; bit < 64 && !r; bit++)
 			if (entry >> bit & 1)
-				r = add_word(index, file,
-					     next + (bit - 1) * 8, NULL, 0);
+				r = add_word(index, file, next + (bit - 1) * 8,
+					     NULL, 0);
 		next += 63 * 8;
 	}
 	return r;
