@@ -125,6 +125,39 @@ static int refuse_missing(const struct extract *extract,
 	return -ECANCELED;
 }
 
+static int refuse_nowhere(const struct extract *extract,
+			  const struct extract_unit *unit,
+			  const struct item *item, struct hf_diag *diag)
+{
+	const struct build *build = extract->build;
+
+	hf_refuse(diag, "symbol-missing",
+		  "%s: the changed code uses %s, which neither %s nor its "
+		  "libraries have",
+		  unit->pair->name, item->name, build->target->name);
+	if (!build->symbols.complete)
+		hf_hint(diag, "%s is stripped: give its debug file with "
+			      "--debuginfo",
+			build->target->name);
+	if (!build->target->needed.nr)
+		hf_hint(diag, "it is linked statically and has only those "
+			      "functions of libraries that it already used; "
+			      "do without %s, or write what it does into the "
+			      "change",
+			item->name);
+	for (size_t i = 0; i < build->libraries.missing.nr; i++)
+		hf_hint(diag, "%s is not on this machine and could not be "
+			      "asked; --sysroot DIR names another root",
+			build->libraries.missing.items[i]);
+	return -ECANCELED;
+}
+
+/* 128-bit division and the like: the linker brings them. */
+static bool may_be_compilers(const char *name)
+{
+	return !strncmp(name, "__", 2);
+}
+
 static bool may_be_copied(const struct build *build, const struct item *item)
 {
 	return build->symbols.complete && !item->thread_local &&
@@ -153,11 +186,14 @@ static int decide_by_binding(struct extract *extract, struct extract_unit *unit,
 	case BINDING_NONE:
 		break;
 	}
-	if (external) {
-		fate->kind = item->binding == STB_WEAK ? FATE_ABSENT :
-							 FATE_LINKER;
+	if (external && item->binding == STB_WEAK)
+		fate->kind = FATE_ABSENT;
+	else if (external && item->name && may_be_compilers(item->name))
+		fate->kind = FATE_LINKER;
+	else if (external)
+		return refuse_nowhere(extract, unit, item, diag);
+	if (external)
 		return 0;
-	}
 	if (may_be_copied(extract->build, item))
 		return keep(extract, unit, item, diag);
 	return refuse_missing(extract, unit, item, diag);

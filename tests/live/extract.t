@@ -599,4 +599,142 @@ test_library_functions_and_data()
 	stderr_says 'symbol-missing'
 }
 
+# The executable has no copy of it, so the code cannot reach it.
+test_library_data_out_of_reach()
+{
+	source_of work.c <<-'CODE'
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <unistd.h>
+		static char text[100];
+		const char *work(int n)
+		{
+			snprintf(text, sizeof(text), "%d", n);
+		#ifdef NEW
+			text[0] = (char)('a' + optind);
+		#endif
+			return text;
+		}
+	CODE
+	build_kind 'pie|gcc|-O2 -fPIE|-pie'
+	extract_exit 3
+	stderr_says 'symbol-reach.*work\(\) addresses optind of libc.so.6'
+	stderr_says 'mno-direct-extern-access'
+	# A static executable has what it was linked with, and no more.
+	build_kind 'static|gcc|-O2 -fno-pie|-static'
+	extract_exit 3
+	stderr_says 'symbol-missing.*uses optind'
+	KINDS='pic|gcc|-O2 -fPIC|-pie' check_all 4 4 b
+	KINDS='indirect|gcc|-O2 -fPIE -mno-direct-extern-access|-pie' \
+		check_all 4 4 b
+}
+
+test_new_thread_local()
+{
+	source_of work.c <<-'CODE'
+		#ifdef NEW
+		static __thread int fresh;
+		#endif
+		const char *work(int n)
+		{
+		#ifdef NEW
+			if (fresh++ == n)
+				return "new";
+		#endif
+			return "old";
+		}
+	CODE
+	build_kind 'pie|gcc|-O2 -fPIE|-pie'
+	extract_exit 3
+	stderr_says 'needs-tls.*fresh'
+}
+
+test_thread_local_descriptors()
+{
+	thread_local
+	build_kind 'gnu2|gcc|-O2 -fPIC -mtls-dialect=gnu2|-shared'
+	extract_exit 3
+	stderr_says 'tls-unavailable'
+}
+
+# Debuggers see the patched source, and through the patch to its callers.
+test_debuggers_read_it()
+{
+	command -v gdb >/dev/null || skip 'no gdb'
+	source_of work.c <<-'CODE'
+		#include <stdio.h>
+		#include <stdlib.h>
+		static char text[100];
+		int calls;
+		int unchanged(int n) { return n + calls; }
+		__attribute__((noinline)) const char *inner(int n)
+		{
+			calls++;
+		#ifdef NEW
+			calls += 2;
+			for (volatile int i = 0; n == 7;)
+				i++;
+		#endif
+			snprintf(text, sizeof(text), "%d", unchanged(n));
+			return text;
+		}
+		const char *work(int n) { return inner(n) + !calls; }
+	CODE
+	local kind
+	for kind in 'pie|gcc|-O2 -fPIE|-pie' 'fixed|clang|-O2 -fno-pie|-no-pie'; do
+		build_kind "$kind"
+		extract_exit 0
+		check_file
+		! grep -q 'UND unchanged.*calls' "$TMP/readelf" || fail 'imports'
+		gdb -nx -batch -ex 'info line inner' -ex 'ptype inner' \
+			-ex 'list inner' "$TMP/fix.hotfix.so" >"$TMP/gdb" 2>&1
+		grep -Eq 'Line [0-9]+ of "work.c"' "$TMP/gdb" || fail "$(<"$TMP/gdb")"
+		grep -q 'type = const char \*(int)' "$TMP/gdb"
+		start_program "$TMP/srv"
+		expect 1 2
+		hotfix apply "$TMP/fix.hotfix.so" -p $PID
+		say 7
+		await is_running
+		base=$(awk -F'[- ]' '/hotfix:fix/ && /r-xp/ { print "0x" $1; exit }' \
+			/proc/$PID/maps)
+		text=$(readelf -SW "$TMP/fix.hotfix.so" |
+			awk '$2 == ".text" || $3 == ".text" { sub(/.*\.text/, ""); print "0x" $2 }')
+		page=$((text & ~4095))
+		gdb -nx -batch -p $PID -ex "add-symbol-file $TMP/fix.hotfix.so -o $((base - page))" \
+			-ex bt >"$TMP/gdb" 2>&1
+		grep -Eq '^#0 .*inner \(n=7\) at .*work.c:' "$TMP/gdb" ||
+			fail "$(<"$TMP/gdb")"
+		grep -Eq '^#[12] .*main \(' "$TMP/gdb" || fail "$(<"$TMP/gdb")"
+	done
+}
+
+is_running() { grep -q '^State:.R' /proc/$PID/status; }
+
+# Frames with clean-ups: their handlers' tables stay behind.
+test_exceptions_enabled()
+{
+	source_of work.c <<-'CODE'
+		#include <stdio.h>
+		#include <stdlib.h>
+		static char text[100];
+		static void clean(int *p) { text[0] += (char)*p; }
+		const char *work(int n)
+		{
+			int one __attribute__((cleanup(clean))) = 0;
+			snprintf(text, sizeof(text), "%d", n);
+		#ifdef NEW
+			one = 1;
+			snprintf(text, sizeof(text), "%d", n + atoi(text));
+		#endif
+			return text;
+		}
+	CODE
+	local flags='-O2 -fexceptions'
+	KINDS="
+		fixed|gcc|-O2 -fexceptions -fno-pie|-no-pie
+		pie|gcc|-O2 -fexceptions -fPIE|-pie
+		clang-fixed|clang|-O2 -fexceptions -fno-pie|-no-pie
+		library|clang|-O2 -fexceptions -fPIC|-shared" check_all '2 4' 2,4 5,9
+}
+
 run_tests "$@"
