@@ -217,10 +217,16 @@ static struct place find_definition(const struct extract *extract,
 	return (struct place){ 0 };
 }
 
+/*
+ * gcc puts initial values of local arrays of pointers into .data, where nothing
+ * but their having no name tells that nobody writes them. Without a name and
+ * without a value (.bss), it is somebody's state.
+ */
 static bool has_no_identity(const struct item *item)
 {
 	return item->kind == ITEM_STRING || item->kind == ITEM_CONSTANT ||
-	       (item->kind == ITEM_TABLE && item_is_read_only_data(item));
+	       (item->kind == ITEM_TABLE && !item->thread_local &&
+		(!item->writable || item->bytes));
 }
 
 static int decide(struct extract *extract, struct extract_unit *unit,

@@ -80,7 +80,8 @@ extract_exit() # STATUS [OBJECT]...
 	local status=$1 object pairs=()
 	for object in "$TMP"/new/*.o; do
 		object=${object##*/}
-		cmp -s "$TMP/old/$object" "$TMP/new/$object" ||
+		[ ! "${EXTRACT_ALL:-}" ] &&
+			cmp -s "$TMP/old/$object" "$TMP/new/$object" ||
 			pairs+=("$TMP/old/$object" "$TMP/new/$object")
 	done
 	rm -f "$TMP/fix.hotfix.so"
@@ -425,6 +426,48 @@ test_several_objects()
 	CODE
 	# 1: twin 2, other 3 + 20001 = 20006; + 1000, + 1001, + 20106
 	check_all '1 1' 5,5 42113,42118
+}
+
+# Far more than any diff changes: all of a program but main().
+test_everything()
+{
+	source_of work.c <<-'CODE'
+		#include <stdio.h>
+		#include <string.h>
+		int other(int n);
+		static char text[100];
+		typedef int function(int);
+		function *const chosen[] = { other, other };
+		__attribute__((noinline)) static int odd(int n);
+		__attribute__((noinline)) static int even(int n)
+		{
+			return n ? odd(n - 1) : 1;
+		}
+		__attribute__((noinline)) static int odd(int n)
+		{
+			return n ? even(n - 1) : 0;
+		}
+		const char *work(int n)
+		{
+			const char *words[] = { "even", "odd", "none" };
+			snprintf(text, sizeof(text), "%s %d", words[odd(n)],
+				 chosen[n & 1](n));
+			return text;
+		}
+		int again(int n) { return (int)strlen(work(n)); }
+	CODE
+	source_of other.c <<-'CODE'
+		#include <stdlib.h>
+		int again(int n);
+		static int depth;
+		int other(int n)
+		{
+			int r = n > 8 ? again(n - 1) : n;
+			return abs(r) + depth++;
+		}
+	CODE
+	EXTRACT_ALL=1 NEW_FLAGS=-DNEW check_all '1 4 9' \
+		'odd 1,even 5,odd 10' 'odd 5,even 9,odd 14'
 }
 
 test_clones()
