@@ -184,6 +184,8 @@ static const char *recorded_program(const struct request *request, char *buffer,
 	} else {
 		found = find_in_path(name, buffer, size);
 	}
+	/* In a chroot there may be no wrapper: rather unseen than broken. */
+	found = found && !access(wrapper, X_OK);
 	errno = error;
 	return found ? buffer : NULL;
 }

@@ -1,3 +1,7 @@
+/*
+ * Running the real program, so that nobody can tell that we stand between:
+ * signals go through in both directions, its end is ours.
+ */
 #include "wrapper.h"
 
 #include <errno.h>

@@ -619,6 +619,16 @@ test_recording_that_cannot_be_written()
 	works prog
 }
 
+# As in a chroot.
+test_wrapper_that_is_not_there()
+{
+	project
+	HOTFIX_RECORD_DIR=$TMP/rec HOTFIX_RECORD_LIBRARY=$HOTFIX_O/hotfix-record.so \
+	HOTFIX_RECORD_WRAPPER=/absent LD_PRELOAD=$HOTFIX_O/hotfix-record.so \
+		sh -ec 'gcc -c main.c one.c two.c; gcc -o prog main.o one.o two.o'
+	works prog
+}
+
 test_signals_reach_the_compiler()
 {
 	project
