@@ -1,6 +1,7 @@
 /*
  * hotfix-cc and hotfix-record.so are looked for beside the running program (a
- * build tree), then where they were installed.
+ * build tree), in ../lib/hotfix from there (an installation, wherever it was
+ * moved), then where they were meant to be installed.
  */
 #include <errno.h>
 #include <limits.h>
@@ -23,27 +24,38 @@ static bool has_both(const char *directory)
 	       !access(second, R_OK);
 }
 
-/* The directory of both, owned by the caller. */
-static int find_both(char **ret_directory, struct hf_diag *diag)
+/* The directory of the running program, owned by the caller. */
+static char *own_directory(void)
 {
 	char self[PATH_MAX] = "";
 	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	char *slash = size > 0 ? strrchr(self, '/') : NULL;
+
+	return slash ? strndup(self, (size_t)(slash - self)) : strdup("");
+}
+
+/* The directory of both, owned by the caller. */
+static int find_both(char **ret_directory, struct hf_diag *diag)
+{
+	owned(free_p) char *own = own_directory();
+	owned(free_p) char *moved = text_format("%s/../lib/hotfix", own ?: "");
 	const char *found = HOTFIX_LIB_DIR;
 
-	if (slash)
-		*slash = '\0';
-	if (slash && has_both(self))
-		found = self;
-	else if (!has_both(HOTFIX_LIB_DIR)) {
+	if (!own || !moved)
+		return hf_fail(diag, -ENOMEM, "cannot watch a build");
+	if (has_both(own)) {
+		found = own;
+	} else if (has_both(moved)) {
+		found = moved;
+	} else if (!has_both(found)) {
 		hf_error(diag, -ENOENT, "recorder-missing",
 			 "%s and %s, which watch a build, are neither in %s "
-			 "nor in %s",
-			 program, library, self, HOTFIX_LIB_DIR);
+			 "nor in %s nor in %s",
+			 program, library, own, moved, found);
 		hf_hint(diag, "install hotfix again: make install");
 		return -ENOENT;
 	}
-	*ret_directory = strdup(found);
+	*ret_directory = journal_path(found);
 	return *ret_directory ? 0 :
 				hf_fail(diag, -ENOMEM, "cannot watch a build");
 }

@@ -619,6 +619,24 @@ test_recording_that_cannot_be_written()
 	works prog
 }
 
+# bin/ and lib/hotfix/, wherever that is.
+test_installation_that_was_moved()
+{
+	project
+	mkdir -p "$TMP/usr/bin" "$TMP/usr/lib/hotfix"
+	cp "$CC_TOOL" "$TMP/usr/bin/anything"
+	cp "$CC_TOOL" "$HOTFIX_O/hotfix-record.so" "$TMP/usr/lib/hotfix"
+	CC_TOOL=$TMP/usr/bin/anything record gcc -c one.c
+	grep -q '^compile .*one.c' "$TMP/list"
+	rm "$TMP/usr/lib/hotfix/hotfix-cc"
+	program_exit 1 "$TMP/usr/bin/anything" --record "$TMP/rec" true
+	stderr_says 'which watch a build, are neither in'
+	mkdir "$TMP/a b"
+	cp "$CC_TOOL" "$HOTFIX_O/hotfix-record.so" "$TMP/a b"
+	program_exit 1 "$TMP/a b/hotfix-cc" --record "$TMP/rec" true
+	stderr_says 'has a blank or colon in its name'
+}
+
 # As in a chroot.
 test_wrapper_that_is_not_there()
 {
