@@ -19,7 +19,8 @@ verdicts()
 {
 	"$@" "${FLAGS[@]}" -c -o "$TMP/before.o" "$TMP/source.c"
 	"$@" "${FLAGS[@]}" -DFIXED -c -o "$TMP/after.o" "$TMP/source.c"
-	"$VERDICTS" "$TMP/before.o" "$TMP/after.o" all >"$TMP/verdicts"
+	"$VERDICTS" "$TMP/before.o" "$TMP/after.o" all ${TOUCHED-} \
+		>"$TMP/verdicts"
 }
 
 # The differences of functions and variables, without the compiler's numbers.
@@ -626,6 +627,101 @@ test_inlined_callee()
 		int h(int x) { return x * 5; }
 	EOF
 	differ "CHANGED function f" "CHANGED function g"
+}
+
+# Lines 3 to 6 are touched. f and g are not, but what is inlined into them is.
+# h has something else inlined, and a macro that changed.
+test_reason_inlined()
+{
+	source_is <<-'EOF'
+		static inline int limit(int x)
+		{
+		#ifdef FIXED
+			return x > 10 ? 10 : x;
+		#else
+			return x > 11 ? 11 : x;
+		#endif
+		}
+		static inline int other(int x) { return x * 7; }
+		int f(int x)
+		{
+			return limit(x) * 3;
+		}
+		static inline int deep(int x) { return limit(x) + 1; }
+		int g(int x)
+		{
+			return deep(x + 1) * 5;
+		}
+		#ifdef FIXED
+		#define SIX 66
+		#else
+		#define SIX 6
+		#endif
+		int h(int x)
+		{
+			return other(x) + SIX;
+		}
+	EOF
+	TOUCHED="source.c 3 4"
+	also()
+	{
+		has '^CHANGED function f inlined: limit\(\)$'
+		has '^CHANGED function g inlined: limit\(\)$'
+		has '^CHANGED function h code$'
+		has '^REPLACES function f$'
+		has '^REPLACES function h$'
+	}
+	differ "CHANGED function f" "CHANGED function g" "CHANGED function h"
+	# All of it: f itself, for all we know.
+	TOUCHED="source.c 1 30"
+	also() { has '^CHANGED function f code$'; }
+	differ "CHANGED function f" "CHANGED function g" "CHANGED function h"
+	# Lines added before f's brace, and behind it.
+	TOUCHED="source.c 12 0"
+	also() { has '^CHANGED function f code$'; }
+	differ "CHANGED function f" "CHANGED function g" "CHANGED function h"
+}
+
+test_selection()
+{
+	source_is <<-'EOF'
+		void abort(void); int puts(const char *);
+		extern int sink;
+		#ifdef FIXED
+		static int seen;
+		__attribute__((noinline)) static int added(int x)
+		{
+			if (x < 0) { puts("new"); abort(); }
+			return seen++;
+		}
+		int unused(void) { return 4; }
+		#else
+		int old(void) { return 3; }
+		#endif
+		static const char *const same[] = { "a", "b", "c", "d" };
+		int f(int x)
+		{
+			sink = same[x & 3][0];
+		#ifdef FIXED
+			return added(x);
+		#endif
+			return x;
+		}
+	EOF
+	TOUCHED="source.c 1 1"
+	also()
+	{
+		is "$(grep -E '^(REPLACES|BRINGS [fv])' "$TMP/verdicts" | sort)" \
+			"BRINGS function added
+BRINGS variable seen
+REPLACES function f"
+		has '^BRINGS string'
+		has '^LEAVES unused\(\) \(.*after.o\) is new'
+		has '^LEAVES old\(\) \(.*after.o\) is gone'
+	}
+	differ "ADDED function added" "ADDED function unused" \
+		"ADDED variable seen" "CHANGED function f" \
+		"REMOVED function old"
 }
 
 test_ifunc()
