@@ -127,6 +127,20 @@ bool pair_is_touched(const struct change_set *set, const struct unit_pair *pair)
 	return false;
 }
 
+static bool unit_differs(const struct unit *unit)
+{
+	for (size_t i = 0; i < unit->nr_items; i++)
+		if (unit->items[i]->verdict != VERDICT_SAME)
+			return true;
+	return false;
+}
+
+bool pair_differs(const struct unit_pair *pair)
+{
+	return !pair->original || !pair->patched ||
+	       unit_differs(pair->original) || unit_differs(pair->patched);
+}
+
 /* ---- words that named nothing ------------------------------------------- */
 
 static int refuse_unused(const char *option, const char *word,

@@ -373,14 +373,32 @@ static bool is_of_class(const char *name)
 	       !strncmp(name, "_ZTT", 4);
 }
 
+/* The compiler's own tables and names, which nobody takes the address of. */
+static bool is_compiler_made(const char *name)
+{
+	static const char *const starts[] = { "CSWTCH.", "switch.table.",
+					      "__func__", "__FUNCTION__",
+					      "__PRETTY_FUNCTION__" };
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++)
+		if (!strncmp(name, starts[i], strlen(starts[i])))
+			return true;
+	return false;
+}
+
 static int warn_copy(struct judge *judge, const struct unit_pair *pair,
 		     const struct item *item)
 {
+	char words[256];
+
+	if (is_compiler_made(item->name))
+		return 0;
+	item_describe(item, words, sizeof(words));
 	return judge_warn(judge,
-			  "the constant %s (%s) changes: functions that are "
-			  "replaced read the new one,\npointers to it that the "
-			  "process has stored lead to the old one",
-			  item->name, judge_source(judge, pair));
+			  "%s (%s) is constant, and changes: functions that "
+			  "are replaced read the new one,\npointers to it that "
+			  "the process has stored lead to the old one",
+			  words, judge_source(judge, pair));
 }
 
 static int changed_constant(struct judge *judge, const struct unit_pair *pair,

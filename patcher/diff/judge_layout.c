@@ -121,6 +121,9 @@ static bool fits(const struct live_type *old, const struct live_type *new,
 	*ret_difference = (struct live_difference){ 0 };
 	if (old->is_constant != new->is_constant)
 		return false;
+	if (!old->is_constant && (dwarf_tag(&left) == DW_TAG_variable ||
+				  dwarf_tag(&right) == DW_TAG_variable))
+		return live_value_fits(&left, &right, ret_difference);
 	if (!old->is_constant)
 		return live_type_fits(&left, &right, ret_difference);
 	snprintf(ret_difference->text, sizeof(ret_difference->text),
@@ -129,18 +132,34 @@ static bool fits(const struct live_type *old, const struct live_type *new,
 	return old->value == new->value;
 }
 
+/*
+ * "struct foo" may have been "foo", a typedef of a structure without a name.
+ * Only asked for what is new, of which there is little.
+ */
+static const struct live_type *find_old(const struct live_types *olds,
+					const char *name)
+{
+	const struct live_type *old = live_types_find(olds, name);
+
+	for (size_t i = 0; i < olds->nr && !old; i++)
+		if (!strcmp(without_kind(olds->items[i].name),
+			    without_kind(name)))
+			old = &olds->items[i];
+	return old;
+}
+
 /* Blocks of one function may have types of one name: any of them will do. */
 static int compare(struct judge *judge, const struct live_types *olds,
 		   const struct live_type *new, struct layout_findings *found)
 {
-	const struct live_type *first = live_types_find(olds, new->name);
+	const struct live_type *first = find_old(olds, new->name);
 	const struct live_type *end = olds->items + olds->nr;
 	struct live_difference difference = { 0 }, told = { 0 };
 
 	if (!first)
 		return 0;
 	for (const struct live_type *old = first;
-	     old < end && !strcmp(old->name, new->name); old++) {
+	     old < end && !strcmp(old->name, first->name); old++) {
 		if (fits(old, new, &difference))
 			return 0;
 		if (old == first)

@@ -58,6 +58,9 @@ bool path_ends_with(const char *source, const char *path);
 bool pair_is_touched(const struct change_set *set,
 		     const struct unit_pair *pair);
 
+/* More than debug information. */
+bool pair_differs(const struct unit_pair *pair);
+
 /* ---- helpers: judge_types.c --------------------------------------------- */
 
 struct live_type {

@@ -40,22 +40,6 @@ static int refuse_unseen(const struct unit_pair *pair, struct hf_diag *diag)
 	return -ECANCELED;
 }
 
-static bool has_difference(const struct unit_pair *pair)
-{
-	const struct unit *unit = pair->original;
-
-	if (!pair->original || !pair->patched)
-		return true;
-	for (size_t i = 0; i < unit->nr_items; i++)
-		if (unit->items[i]->verdict != VERDICT_SAME)
-			return true;
-	unit = pair->patched;
-	for (size_t i = 0; i < unit->nr_items; i++)
-		if (unit->items[i]->verdict != VERDICT_SAME)
-			return true;
-	return false;
-}
-
 int judge_objects(struct judge *judge, struct hf_diag *diag)
 {
 	for (size_t i = 0; i < judge->set->nr_pairs; i++) {
@@ -63,7 +47,7 @@ int judge_objects(struct judge *judge, struct hf_diag *diag)
 		const struct compile *old = pair->original_compile;
 		const struct compile *new = pair->patched_compile;
 
-		if (!has_difference(pair))
+		if (!pair_differs(pair))
 			continue;
 		if ((old && old->assembler) || (new && new->assembler))
 			return refuse_assembler(judge, pair, diag);
@@ -206,9 +190,8 @@ static int look_at(struct judge *judge, const struct unit_pair *pair,
 	return add_list(judge, pair, item, section, found);
 }
 
-/* @all: nothing was compared, since the object is new. */
 static int look_at_unit(struct judge *judge, const struct unit_pair *pair,
-			const struct unit *unit, bool all,
+			const struct unit *unit,
 			struct section_findings *found)
 {
 	int r = 0;
@@ -217,7 +200,7 @@ static int look_at_unit(struct judge *judge, const struct unit_pair *pair,
 		struct item *item = unit->items[i];
 
 		/* Changed ones are met once, as they shall be. */
-		if (all || item->verdict == VERDICT_ADDED ||
+		if (item->verdict == VERDICT_ADDED ||
 		    item->verdict == VERDICT_REMOVED ||
 		    (item->verdict == VERDICT_CHANGED && unit == pair->patched))
 			r = look_at(judge, pair, unit, item, found);
@@ -261,11 +244,9 @@ int judge_sections(struct judge *judge, struct hf_diag *diag)
 		const struct unit_pair *pair = &judge->set->pairs[i];
 
 		if (pair->original && pair->patched)
-			r = look_at_unit(judge, pair, pair->original, false,
-					 &found);
+			r = look_at_unit(judge, pair, pair->original, &found);
 		if (pair->patched && !r)
-			r = look_at_unit(judge, pair, pair->patched,
-					 !pair->original, &found);
+			r = look_at_unit(judge, pair, pair->patched, &found);
 	}
 	if (!r && found.starts.nr)
 		r = refuse_starts(&found, diag);

@@ -10,7 +10,7 @@
 #include "judge_parts.h"
 
 enum place {
-	PLACE_TOUCHED, /* something of it goes into the patch */
+	PLACE_TOUCHED, /* something of it changes */
 	PLACE_SAME,    /* of the target, and its code is what it was */
 	PLACE_OTHER,   /* of another program of this build */
 	PLACE_UNUSED,  /* source code that this build does not compile */
@@ -90,7 +90,8 @@ static enum place place_of(const struct change_set *set, const char *path)
 	for (size_t i = 0; i < set->nr_pairs; i++) {
 		if (!is_of_pair(&set->pairs[i], path))
 			continue;
-		if (pair_is_touched(set, &set->pairs[i]))
+		if (pair_is_touched(set, &set->pairs[i]) ||
+		    pair_differs(&set->pairs[i]))
 			return PLACE_TOUCHED;
 		is_known = true;
 	}
@@ -239,12 +240,17 @@ static int refuse_elsewhere(const struct judge *judge, const size_t *counts,
 
 static int refuse_same(const struct judge *judge, struct hf_diag *diag)
 {
-	if (judge->build->manifest && judge->build->manifest->nr_overrides)
+	if (judge->build->manifest && judge->build->manifest->nr_overrides) {
 		hf_refuse(diag, "no-functional-change",
 			  "besides what --force-data overrules, the diff "
 			  "changes nothing of %s",
 			  target_name(judge));
-	else if (has_verdict(judge->set, VERDICT_ADDED))
+		hf_hint(diag, "new initial values reach a process only by a "
+			      "restart, or by a hook of a replacement source "
+			      "that writes them");
+		return -ECANCELED;
+	}
+	if (has_verdict(judge->set, VERDICT_ADDED))
 		hf_refuse(diag, "no-functional-change",
 			  "the diff only adds functions that nothing in %s "
 			  "calls",
@@ -260,9 +266,8 @@ static int refuse_same(const struct judge *judge, struct hf_diag *diag)
 			  "code or data of %s",
 			  target_name(judge));
 	judge_list(&judge->set->left_out, diag);
-	hf_hint(diag, "there is nothing to patch: %s compiled from the patched "
-		      "source is what runs",
-		target_name(judge));
+	hf_hint(diag, "there is nothing to patch: what runs would do nothing "
+		      "else if it were compiled anew");
 	return -ECANCELED;
 }
 

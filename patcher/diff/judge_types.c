@@ -110,20 +110,33 @@ static int add_typedef(const struct walk *walk, Dwarf_Die *die,
 }
 
 /* "struct { ... } name;", arrays of and pointers to such. */
+static bool unnamed_type(Dwarf_Die *variable, Dwarf_Die *ret_type)
+{
+	bool more = type_of(variable, ret_type);
+
+	while (more && !is_aggregate_tag(dwarf_tag(ret_type)))
+		more = dwarf_tag(ret_type) != DW_TAG_typedef &&
+		       dwarf_tag(ret_type) != DW_TAG_subroutine_type &&
+		       type_of(ret_type, ret_type);
+	return more && !dwarf_diename(ret_type);
+}
+
+/*
+ * What a variable holds: of a type that can be looked into, or a value. Those
+ * that live on the stack are not met by other code than their function's.
+ */
 static int add_variable(const struct walk *walk, Dwarf_Die *die,
 			const char *scope)
 {
-	Dwarf_Die type = *die;
-	bool more = type_of(die, &type);
+	const char *name = dwarf_diename(die);
+	Dwarf_Die type;
+	uint64_t vaddr;
 
-	while (more && !is_aggregate_tag(dwarf_tag(&type)))
-		more = dwarf_tag(&type) != DW_TAG_typedef &&
-		       dwarf_tag(&type) != DW_TAG_subroutine_type &&
-		       type_of(&type, &type);
-	if (!more || dwarf_diename(&type) || !dwarf_diename(die))
+	if (!name || (strstr(scope, "()") &&
+		      !debuginfo_static_address(die, &vaddr)))
 		return 0;
-	return add(walk, &type,
-		   text_format("the type of %s%s", dwarf_diename(die), scope));
+	return add(walk, unnamed_type(die, &type) ? &type : die,
+		   text_format("the type of %s%s", name, scope));
 }
 
 static int visit_children(const struct walk *walk, Dwarf_Die *parent,
@@ -131,14 +144,14 @@ static int visit_children(const struct walk *walk, Dwarf_Die *parent,
 
 static int visit_inside(const struct walk *walk, Dwarf_Die *die,
 			const char *before, const char *behind,
-			unsigned int depth)
+			const char *outer, unsigned int depth)
 {
 	owned(free_p) char *scope = NULL;
 
 	if (!dwarf_haschildren(die))
 		return 0;
-	scope = text_format("%s%s%s", before, dwarf_diename(die) ?: "?",
-			    behind);
+	scope = text_format("%s%s%s%s", before, dwarf_diename(die) ?: "?",
+			    behind, outer);
 	return scope ? visit_children(walk, die, scope, depth) : -ENOMEM;
 }
 
@@ -150,7 +163,7 @@ static int visit(const struct walk *walk, Dwarf_Die *die, const char *scope,
 	case DW_TAG_union_type:
 	case DW_TAG_class_type:
 		return add_named(walk, die, scope) ?:
-			       visit_inside(walk, die, " in ", "", depth);
+			       visit_inside(walk, die, " in ", "", scope, depth);
 	case DW_TAG_enumeration_type:
 		return dwarf_diename(die) ? add_named(walk, die, scope) :
 					    add_constants(walk, die, scope);
@@ -159,9 +172,9 @@ static int visit(const struct walk *walk, Dwarf_Die *die, const char *scope,
 	case DW_TAG_variable:
 		return add_variable(walk, die, scope);
 	case DW_TAG_subprogram:
-		return visit_inside(walk, die, " of ", "()", depth);
+		return visit_inside(walk, die, " of ", "()", scope, depth);
 	case DW_TAG_namespace:
-		return visit_inside(walk, die, " in ", "", depth);
+		return visit_inside(walk, die, " in ", "", scope, depth);
 	case DW_TAG_lexical_block:
 		return visit_children(walk, die, scope, depth);
 	default:

@@ -206,6 +206,13 @@ static bool signature_fits(Dwarf_Die *old, Dwarf_Die *new,
 	       parameters_fit(old, new, &here);
 }
 
+/* "extern int x[];" may be of any length. */
+static bool lengths_fit(Dwarf_Die *old, Dwarf_Die *new)
+{
+	return type_is_open_array(old) || type_is_open_array(new) ||
+	       type_array_length(old) == type_array_length(new);
+}
+
 /* Of the same size, and holding what the other one did. */
 static bool kinds_fit(Dwarf_Die *old, Dwarf_Die *new)
 {
@@ -237,7 +244,7 @@ static bool stripped_fits(Dwarf_Die *old, Dwarf_Die *new,
 	case DW_TAG_rvalue_reference_type:
 		return inner_fits(old, new, true, outer);
 	case DW_TAG_array_type:
-		return type_array_length(old) == type_array_length(new) &&
+		return lengths_fit(old, new) &&
 		       inner_fits(old, new, false, outer);
 	case DW_TAG_subroutine_type:
 		return signature_fits(old, new, outer);
@@ -512,6 +519,34 @@ bool live_type_fits(Dwarf_Die *old, Dwarf_Die *new,
 	if (dwarf_tag(old) == DW_TAG_enumeration_type)
 		return enumerators_fit(old, new, ret_difference) && fits;
 	return members_fit(old, new, &self, ret_difference) && fits;
+}
+
+/* How many there are is a question of the variable's size. */
+static bool elements_fit(Dwarf_Die *old, Dwarf_Die *new)
+{
+	Dwarf_Die left, right;
+
+	return type_of(old, &left) && type_strip(&left) &&
+	       type_of(new, &right) && type_strip(&right) &&
+	       dwarf_tag(&left) == DW_TAG_array_type &&
+	       dwarf_tag(&right) == DW_TAG_array_type &&
+	       inner_fits(&left, &right, false, NULL);
+}
+
+bool live_value_fits(Dwarf_Die *old, Dwarf_Die *new,
+		     struct live_difference *ret_difference)
+{
+	owned(free_p) char *was = NULL;
+	owned(free_p) char *is = NULL;
+
+	*ret_difference = (struct live_difference){ 0 };
+	if (inner_fits(old, new, false, NULL) || elements_fit(old, new))
+		return true;
+	was = type_text(old);
+	is = type_text(new);
+	say(ret_difference, "it is %s, in the patched source %s", was ?: "?",
+	    is ?: "?");
+	return false;
 }
 
 bool live_prototype_fits(Dwarf_Die *old, Dwarf_Die *new)

@@ -28,6 +28,10 @@ static inline bool is_aggregate_tag(int tag)
 bool live_type_fits(Dwarf_Die *old, Dwarf_Die *new,
 		    struct live_difference *ret_difference);
 
+/* The same of two variables' values. */
+bool live_value_fits(Dwarf_Die *old, Dwarf_Die *new,
+		     struct live_difference *ret_difference);
+
 /*
  * Whether callers compiled for the prototype of @old may call @new. A result
  * that they do not know of does no harm.

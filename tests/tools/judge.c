@@ -486,7 +486,8 @@ static const struct sample values[] = {
 	  { { "a.c", "int limit = 3; int f(int a) { return a > limit; }\n",
 	      "int limit = 5; int f(int a) { return a > limit; }\n" }, MAIN },
 	  .force = "a.c:limit", .code = "no-functional-change",
-	  .says = { "besides what --force-data overrules" } },
+	  .says = { "besides what --force-data overrules" },
+	  .silent = "changes no code or data" },
 	{ "from zeros",
 	  { { "a.c", "int limit; int f(int a) { return a > limit; }\n",
 	      "int limit = -5; int f(int a) { return a > limit; }\n" }, MAIN },
@@ -615,7 +616,14 @@ static const struct sample constants[] = {
 		     "int f(int a) { return t[a]; }\n",
 	      "static const int t[] = { 1, 2, 3, 7 };\n"
 	      "int f(int a) { return t[a]; }\n" }, MAIN },
-	  .warns = { "the constant t (a.c) changes" } },
+	  .warns = { "variable t (a.c) is constant, and changes" } },
+	{ "a name that the compiler keeps",
+	  { { "a.c", "int g(const char *); int f(int a) { return\n"
+		     "g(__func__) + a; } int h(void) { return 1; }\n",
+	      "int g(const char *); int f(int a) { return\n"
+	      "g(__func__) - a; } int h(void) { return 1; }\n" },
+	    STAY("b.c", "int g(const char *s) { return *s; }\n"), MAIN },
+	  .silent = "is constant" },
 	{ "a table that another object reads",
 	  { { "a.c", "const int t[] = { 1, 2, 3, 9 };\n"
 		     "int f(int a) { return t[a]; }\n",
@@ -907,6 +915,23 @@ static const struct sample layouts[] = {
 	      "struct { int y, x; } state;\n"
 	      "int f(int a) { state.x += a; return state.y; }\n" }, MAIN },
 	  BAD, .says = { "the type of state" } },
+	{ "of a variable's value",
+	  { { "a.c", "long table[4]; int f(int a) { return table[a]; }\n",
+	      "double table[4]; int f(int a) { return table[a]; }\n" }, MAIN },
+	  BAD, .says = { "the type of table (a.c:1): it is long",
+			 "in the patched source double[4]" } },
+	{ .name = "of a variable that is only declared now",
+	  .files = { { "a.c", "extern int table[4];\n"
+			      "int f(int a) { return table[a]; }\n",
+		       "extern int table[];\n"
+		       "int f(int a) { return table[a] + 1; }\n" },
+		     STAY("b.c", "int table[4] = { 1, 2 };\n"), MAIN } },
+	{ "of a typedef that became a structure's name",
+	  TYPE("typedef struct { int x; } conf;\n"
+	       "struct s { int a; conf *c; };\n",
+	       "typedef struct conf { int x, y; } conf;\n"
+	       "struct s { int a; conf *c; };\n"), BAD,
+	  .says = { "conf", "4 bytes, in the patched source 8" } },
 	{ "of a function's own",
 	  { { "a.c", "int g(void *);\n"
 		     "int f(int a) { struct l { int x; } l = { a };\n"
