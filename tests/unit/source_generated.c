@@ -114,6 +114,23 @@ TEST(lines_that_moved_within_an_action)
 		       "#line 5 \"gram.y\"\na;\n" MARK);
 }
 
+/* A place that is safe only in the next change: behind that. */
+TEST(not_within_a_change)
+{
+	check_restored("#line 19 \"gram.y\"\nf(\ng);\nx;\nx;\nx;\na20;\n"
+		       "#line 9 \"gram.y\"\nf(\nx,\na10);\na11;\n",
+		       "#line 18 \"gram.y\"\nf(\ng);\nx;\nx;\nx;\n"
+		       "#line 20\na20;\n"
+		       "#line 9 \"gram.y\"\nf(\nx,\na10);\n#line 11\na11;\n"
+		       MARK);
+	if (tap_failed)
+		return;
+	check_restored("#line 9 \"gram.y\"\nf(\nx,\n1,\n2,\n3,\n4,\n5,\n"
+		       "6,\n7,\n8,\n9,\n10);\nx;\nx;\nx;\na20;\n",
+		       "#line 9 \"gram.y\"\nf(\nx,\n1,\n2,\n3,\n4,\n5,\n"
+		       "6,\n7,\n8,\n9,\n10);\nx;\nx;\nx;\n#line 20\na20;\n" MARK);
+}
+
 TEST(names)
 {
 	/* From another directory, absolute, and of a file that is elsewhere. */

@@ -106,6 +106,13 @@ TEST(branches)
 		   "#line 6\nc;\n");
 	if (tap_failed)
 		return;
+	/* And where both branches are off by the same, neither may be taken. */
+	check_kept("#if A\na;\n#elif B\nb;\nc;\n#endif\nd;\n",
+		   "#if A\nx;\na;\n#elif B\nc;\n#endif\nd;\n",
+		   "#if A\nx;\n#line 2\na;\n#elif B\n#line 5\nc;\n#endif\n"
+		   "#line 7\nd;\n");
+	if (tap_failed)
+		return;
 	/* The last line of a branch: one directive, behind the #endif. */
 	check_kept("#if A\na;\n#endif\nc;\n", "#if A\na;\nx;\n#endif\nc;\n",
 		   "#if A\na;\nx;\n#endif\n#line 4\nc;\n");

@@ -189,6 +189,21 @@ TEST(files_that_come_and_go)
 	CHECK_EQ(changes.nr, 6);
 }
 
+/* Both names are there: the shorter one is meant. */
+TEST(a_backup_that_is_there)
+{
+	begin();
+	put("tree/src/a.c.orig", "one\ntwo\nthree\nfour\nfive\nsix\nseven\n");
+	put("fix.patch", "--- src/a.c.orig\n+++ src/a.c\n" A_C_HUNK);
+	CHECK_EQ(apply("fix.patch", NULL), 0);
+	CHECK_FILE("tree/src/a.c", A_C_FIXED);
+	begin();
+	put("tree/src/a.c.orig", "one\ntwo\nthree\nfour\nfive\nsix\nseven\n");
+	put("fix.patch", "--- src/a.c\n+++ src/a.c.orig\n" A_C_HUNK);
+	CHECK_EQ(apply("fix.patch", NULL), 0);
+	CHECK_FILE("tree/src/a.c", A_C_FIXED);
+}
+
 /* Plain diff -N: told by the date. */
 TEST(files_by_date)
 {
@@ -255,6 +270,11 @@ TEST(what_stands_there_instead)
 	CHECK_CONTAINS(diag.message, "no file a/src/z.c");
 	check_refused("--- /dev/null\n+++ b/b.h\n@@ -0,0 +1 @@\n+9\n",
 		      "diff-does-not-apply");
+	if (tap_failed)
+		return;
+	check_refused("--- a/b.h\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-1\n-2\n",
+		      "diff-does-not-apply");
+	CHECK_CONTAINS(diag.message, "the file holds more than the diff");
 }
 
 TEST(fuzz_is_said)
@@ -292,6 +312,7 @@ TEST(names_that_lead_outside)
 		"--- a/../x\n+++ b/../x\n" A_C_HUNK,
 		"--- /dev/null\n+++ b/link/x\n@@ -0,0 +1 @@\n+1\n",
 		"--- /dev/null\n+++ b/link/sub/x\n@@ -0,0 +1 @@\n+1\n",
+		"--- a/src/../src/a.c\n+++ b/src/../src/a.c\n" A_C_HUNK,
 		"--- a/file\n+++ b/file\n" A_C_HUNK,
 		"diff --git a/b.h b/../x\nrename from b.h\nrename to ../x\n",
 	};
@@ -398,6 +419,21 @@ TEST(time_stamps)
 	CHECK(!is_after(mtime_of("tree/src/a.c"), mtime_of("tree/object.o")));
 	/* Nothing is left beside the files. */
 	run("test \"$(find $TOP/tree -type f | wc -l)\" = 4");
+}
+
+/* A file that the second diff puts back is not a changed one. */
+TEST(time_stamp_of_what_came_back)
+{
+	struct timespec before;
+
+	begin();
+	put("1.patch", "--- a/b.h\n+++ b/b.h\n@@ -1,2 +1,2 @@\n 1\n-2\n+6\n");
+	put("2.patch", "--- a/b.h\n+++ b/b.h\n@@ -1,2 +1,2 @@\n 1\n-6\n+2\n"
+		       "--- a/src/a.c\n+++ b/src/a.c\n" A_C_HUNK);
+	before = mtime_of("tree/b.h");
+	CHECK_EQ(apply("1.patch", "2.patch"), 0);
+	CHECK_EQ(changes.nr, 1);
+	CHECK(!is_after(mtime_of("tree/b.h"), before));
 }
 
 /* Only files that cannot hold #line are in the map. */
