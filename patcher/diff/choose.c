@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Less than this in common is another program. */
-#define LIKENESS_MIN 50
+/* Of a link's functions, so many percent must be in the target. */
+#define SHARE_MIN 50
 
 struct names {
 	const char **items; /* sorted, each once */
@@ -70,9 +70,18 @@ static void count_object(const struct elf_file *file, struct likeness *likeness)
 	}
 }
 
-/* In percent of all functions that either has. */
-static unsigned int likeness_of(const struct link_step *link,
-				const struct names *target)
+/*
+ * Which link is the best: that with the most in common of all functions that
+ * either has, in millionths, since a static program has all of its libraries'.
+ * Whether the best is any good: by how many of its own the target has.
+ */
+struct score {
+	unsigned int likeness; /* in millionths */
+	unsigned int share;    /* in percent */
+};
+
+static struct score score_of(const struct link_step *link,
+			     const struct names *target)
 {
 	struct likeness likeness = { .target = target };
 	size_t common;
@@ -87,9 +96,12 @@ static unsigned int likeness_of(const struct link_step *link,
 	common = likeness.nr_common < target->nr ? likeness.nr_common :
 						   target->nr;
 	if (!common)
-		return 0;
-	return (unsigned int)(100 * common /
-			      (target->nr + likeness.nr_others));
+		return (struct score){ 0 };
+	return (struct score){
+		(unsigned int)(1000000 * common /
+			       (target->nr + likeness.nr_others)),
+		(unsigned int)(100 * common / (common + likeness.nr_others)),
+	};
 }
 
 static int target_names(const struct build *build, struct names *names)
@@ -138,7 +150,7 @@ static bool is_lto(const struct link_step *link)
 
 static int refuse_not_built(const struct build *build,
 			    const struct recording *recording,
-			    const struct link_step *best, unsigned int likeness,
+			    const struct link_step *best, unsigned int share,
 			    struct hf_diag *diag)
 {
 	hf_refuse(diag, "target-not-built",
@@ -147,8 +159,8 @@ static int refuse_not_built(const struct build *build,
 		  recording->nr_links, build->options->target);
 	if (best)
 		hf_detail(diag,
-			  "(the nearest, %s, has %u %% of its functions)",
-			  best->output, likeness);
+			  "(of the functions of the nearest, %s, it has %u %%)",
+			  best->output, share);
 	hf_hint(diag, "give the command that builds %s, and the source of the "
 		      "very release that runs",
 		base_of(build->options->target));
@@ -165,33 +177,33 @@ int choose_link(const struct build *build, const struct recording *recording,
 	const char *name = base_of(build->options->target);
 	const struct link_step *best = NULL, *lto = NULL;
 	struct names names = { 0 };
-	unsigned int most = 0;
+	struct score most = { 0 };
 	int r = target_names(build, &names);
 
 	for (size_t i = 0; i < recording->nr_links && !r; i++) {
 		const struct link_step *link = &recording->links[i];
-		unsigned int likeness = likeness_of(link, &names);
+		struct score score = score_of(link, &names);
 		bool is_called_alike = !strcmp(base_of(link->output), name);
 
 		if (is_called_alike && is_lto(link))
 			lto = link;
 		/* The last one counts, of those called alike before others. */
-		if (!likeness || likeness < most ||
-		    (likeness == most && best && !is_called_alike &&
+		if (!score.likeness || score.likeness < most.likeness ||
+		    (score.likeness == most.likeness && best && !is_called_alike &&
 		     !strcmp(base_of(best->output), name)))
 			continue;
-		most = likeness;
+		most = score;
 		best = link;
 	}
 	free(names.items);
 	if (r)
 		return hf_fail(diag, r, "cannot look for the target's link");
-	if (most >= LIKENESS_MIN) {
+	if (most.share >= SHARE_MIN) {
 		*ret_link = best;
 		return is_lto(best) ? refuse_lto(build, best, diag) : 0;
 	}
 	return lto ? refuse_lto(build, lto, diag) :
-		     refuse_not_built(build, recording, best, most, diag);
+		     refuse_not_built(build, recording, best, most.share, diag);
 }
 
 const struct link_step *choose_same(const struct recording *recording,

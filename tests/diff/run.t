@@ -193,6 +193,13 @@ $STDERR"
 	[ ! -e "$TMP/fix.hotfix.so" ] || fail 'a patch file was left'
 }
 
+# A return address into the patch that a call has left in the red zone keeps the
+# code mapped; the calls since have written over it.
+sweep()
+{
+	! grep -q memfd:hotfix /proc/$PID/maps || hotfix recover -p $PID
+}
+
 check_patched() # FOLDER
 {
 	build_patch 0 "$1"
@@ -205,6 +212,7 @@ check_patched() # FOLDER
 	ask_all ${WITH[@]+"${WITH[@]}"}
 	hotfix revert fix -p $PID
 	ask_all ${AFTER[@]+"${AFTER[@]}"}
+	sweep
 	unchanged
 	finish
 }
