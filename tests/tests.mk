@@ -14,6 +14,7 @@ TEST_LIBS  = $(LIBS_PATCHER) $(LIBS_AGENT) -lpthread
 UNIT_TESTS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/*.c)))
 LIVE_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/live/*.c)))
 LIVE_TESTS := $(sort $(wildcard tests/live/*.t)) $(LIVE_PROGRAMS)
+DIFF_TESTS := tests/diff/run.t
 REAL_TESTS := $(sort $(wildcard tests/real/*.t))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/tools/*.c)))
 FUZZERS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
@@ -48,14 +49,14 @@ check-cases: all
 # Every project with every compiler, level and code model.
 .PHONY: check-diff
 check-diff: all
-	DIFF_ALL=1 $(TEST_ENV) $(PROVE) --timer tests/diff/run.t
+	DIFF_ALL=1 $(TEST_ENV) $(PROVE) --timer $(DIFF_TESTS)
 
 check: deps
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all check-cases test
 check-all: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
-	$(TEST_ENV) $(PROVE) --timer $(UNIT_TESTS) $(LIVE_TESTS) $(REAL_TESTS)
+	$(TEST_ENV) $(PROVE) --timer $(UNIT_TESTS) $(LIVE_TESTS) $(DIFF_TESTS) $(REAL_TESTS)
 
 # make test T='tests/live/apply.t build/tests/unit/site'
 test: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)

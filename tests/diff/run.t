@@ -1,3 +1,4 @@
+#!/bin/bash
 # Source diffs to patches: one small project a folder.
 #
 #	tests/diff/NAME/*.c ...    the program before

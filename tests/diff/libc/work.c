@@ -1,4 +1,5 @@
-/* Functions and data of the C library that the program did not use before. */
+/* Functions of the C library that the program did not use before, and data of it
+   that it did. */
 #include "serve.h"
 #include <ctype.h>
 #include <math.h>
@@ -10,5 +11,6 @@ SEPARATE static int work(const char *text)
 }
 
 COMMAND(work) { answer("%d", work(args[1])); }
+COMMAND(flush) { answer("%d", fflush(stderr)); }
 
-const struct command commands[] = { ENTRY(work), END };
+const struct command commands[] = { ENTRY(work), ENTRY(flush), END };

@@ -3,12 +3,12 @@
 
 SEPARATE static int first(int a)
 {
-	return a + 1;
+	return a * 1000 + 1;
 }
 
 SEPARATE static int second(int a)
 {
-	return a + 2;
+	return a * 100 + 2;
 }
 
 COMMAND(first) { answer("%d", first(ARGUMENT)); }
