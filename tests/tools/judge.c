@@ -334,6 +334,7 @@ static void release_trial(struct trial *trial)
 	trial->set.original_build = (struct recording){ 0 };
 	trial->set.patched_build = (struct recording){ 0 };
 	change_set_release(&trial->set);
+	source_changes_release(&trial->set.sources);
 	for (size_t i = 0; i < trial->manifest.nr_overrides; i++)
 		free(trial->manifest.overrides[i]);
 	free(trial->manifest.overrides);
@@ -1005,6 +1006,14 @@ static const struct sample signatures[] = {
 	  .code = "signature-changed",
 	  .says = { "g() (a.c)", "int g(int)", "int g(int, int)",
 		    "f() (b.c)" } },
+	{ "a caller whose object changes, and declares it as it was",
+	  { { "a.c", "int g(int a) { return a; }\n",
+	      "int g(int a, int b) { return a + b; }\n" },
+	    { "b.c", "int g(int); int f(int a) { return g(a) + 1; }\n"
+		     "int h(int a) { return a; }\n",
+	      "int g(int); int f(int a) { return g(a) + 1; }\n"
+	      "int h(int a) { return a * 3; }\n" }, MAIN },
+	  .code = "signature-changed", .says = { "f() (b.c)" } },
 	{ "a wider parameter, and a caller that knows nothing",
 	  { { "a.c", "int g(int a) { return a; }\n",
 	      "int g(long a) { return a > 0; }\n" },
