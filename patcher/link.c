@@ -103,6 +103,8 @@ static int add_fixed(struct strings *command)
 		"-Wl,-z,noexecstack",  "-Wl,--build-id=sha1",
 		"-Wl,--hash-style=gnu", "-Wl,--exclude-libs,ALL",
 		"-Wl,--allow-shlib-undefined",
+		"-Wl,--compress-debug-sections=zlib",
+		"-Wl,--discard-locals",
 	};
 	int r = 0;
 
