@@ -309,6 +309,18 @@ static int describe(struct build *build, struct hf_diag *diag)
 
 /* ---- all of it ---------------------------------------------------------- */
 
+/* A part of the build that was not seen may be what the diff is about. */
+static int warn_unseen(struct build *build, const struct recording *recording)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < recording->failures.nr && !r; i++)
+		r = strings_addf(&build->warnings,
+				 "the build was not seen whole: %s",
+				 recording->failures.items[i]);
+	return r;
+}
+
 /* The set borrows from the builds, which it may share with other targets. */
 static int begin(struct build *build, struct hf_diag *diag)
 {
@@ -316,7 +328,9 @@ static int begin(struct build *build, struct hf_diag *diag)
 
 	build->changes = calloc(1, sizeof(*build->changes));
 	if (!build->changes ||
-	    strings_add_all(&build->warnings, &rebuilds->warnings))
+	    strings_add_all(&build->warnings, &rebuilds->warnings) ||
+	    warn_unseen(build, &rebuilds->original) ||
+	    warn_unseen(build, &rebuilds->patched))
 		return hf_fail(diag, -ENOMEM, "cannot start");
 	build->changes->original_build = rebuilds->original;
 	build->changes->patched_build = rebuilds->patched;
