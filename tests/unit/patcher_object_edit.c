@@ -154,9 +154,9 @@ TEST(one_string_table)
 	check_numbers(true);
 }
 
-TEST(new_sections)
+static void check_new_section(bool one_table)
 {
-	owned(elf_close_p) struct elf_file *file = open_sample(false);
+	owned(elf_close_p) struct elf_file *file = open_sample(one_table);
 	owned(elf_close_p) struct elf_file *after = NULL;
 	const Elf64_Shdr header = { .sh_type = SHT_PROGBITS,
 				    .sh_flags = SHF_ALLOC,
@@ -183,6 +183,12 @@ TEST(new_sections)
 	CHECK_EQ(section->sh_offset % 16, 0);
 	CHECK_STR((char *)elf_section_data(after, section), "abc");
 	CHECK_EQ(elf_section_data(after, section)[18], 0);
+}
+
+TEST(new_sections)
+{
+	check_new_section(false);
+	check_new_section(true);
 }
 
 TEST(excluded)
