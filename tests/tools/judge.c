@@ -333,8 +333,8 @@ static void release_trial(struct trial *trial)
 	/* Those are the versions'. */
 	trial->set.original_build = (struct recording){ 0 };
 	trial->set.patched_build = (struct recording){ 0 };
-	change_set_release(&trial->set);
 	source_changes_release(&trial->set.sources);
+	change_set_release(&trial->set);
 	for (size_t i = 0; i < trial->manifest.nr_overrides; i++)
 		free(trial->manifest.overrides[i]);
 	free(trial->manifest.overrides);
