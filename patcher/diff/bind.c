@@ -383,6 +383,11 @@ static int find_external(struct search *search, struct binding *binding)
 		return r;
 	r = target_find_exported(search->build, search->name,
 				 &binding->exported);
+	/* The target asks for it, too, and no library has it: it is 0. */
+	if (!r && !binding->exported.library &&
+	    search->item->binding == STB_WEAK &&
+	    !search->build->libraries.missing.nr)
+		return 0;
 	if (!r)
 		binding->kind = BINDING_EXPORTED;
 	if (r != -ENOENT)

@@ -12,10 +12,12 @@
 #include "target.h"
 
 extern const struct command commands[];
+extern void sweep(int nr, char **args);
 
 #define COMMAND(name) static void on_##name(int nr, char **args)
 #define ENTRY(name) { #name, on_##name }
-#define END { NULL, NULL }
+/* Every program can also be asked to sweep(). */
+#define END { "sweep", sweep }, { NULL, NULL }
 #define ARGUMENT number(nr, args, 1)
 #define ARGUMENT2 number(nr, args, 2)
 

@@ -5,7 +5,7 @@ extern __attribute__((weak)) int missing(int a);
 
 SEPARATE __attribute__((weak)) int soft(int a)
 {
-	return a + 1;
+	return a * 100 + 1;
 }
 
 SEPARATE __attribute__((weak)) int overridden(int a)
