@@ -51,6 +51,11 @@ check-cases: all
 check-diff: all
 	DIFF_ALL=1 $(TEST_ENV) $(PROVE) --timer $(DIFF_TESTS)
 
+# A hundred functions of redis, each changed alone: half an hour. NR=, SEED=.
+.PHONY: check-hundred
+check-hundred: all
+	$(TEST_ENV) NR='$(NR)' SEED='$(SEED)' python3 tests/hundred/hundred.py
+
 check: deps
 	$(Q)$(MAKE) --no-print-directory check-all
 
