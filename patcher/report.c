@@ -105,7 +105,7 @@ static void print_target(const struct build *build)
 	char id[HEX_SIZE(BUILD_ID_SIZE_MAX)];
 	size_t own = nr_in_module(manifest);
 
-	printf("%s %s, build-id %s\n",
+	printf("for %s %s\n  build-id %s\n",
 	       manifest->target.kind == TARGET_LIBRARY ? "library" :
 							 "executable",
 	       manifest->target.name,
@@ -133,7 +133,7 @@ static void print_success(const struct options *options,
 	struct stat status = { 0 };
 
 	stat(output, &status);
-	printf("%s: patch \"%s\", %ld bytes\n", output,
+	printf("%s: patch \"%s\", %ld bytes, ", output,
 	       several->builds[0]->manifest->name, (long)status.st_size);
 	for (size_t i = 0; i < several->nr; i++)
 		if (is_built(several->builds[i]))

@@ -1,16 +1,26 @@
 #include "rebuild.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "../record/workspace.h"
 #include "production.h"
+
+/* Beside the tree: its time stamp is compared with those of generated files. */
+static char *line_map_path(const struct workspace *workspace)
+{
+	const char *log = workspace_log(workspace);
+	const char *slash = strrchr(log, '/');
+
+	return text_format("%.*s/line_map", slash ? (int)(slash - log) : 1,
+			   slash ? log : ".");
+}
 
 static int patch_and_build(const struct build *build, struct rebuilds *rebuilds,
 			   struct hf_diag *diag)
 {
 	struct workspace *workspace = rebuilds->workspace;
-	owned(free_p) char *line_map = text_format("%s/lines",
-						   build->directory);
+	owned(free_p) char *line_map = line_map_path(workspace);
 	int r;
 
 	if (!line_map)
