@@ -17,13 +17,13 @@ if request(b"SELECT count(*) FROM t\n") != b"3\n":
 grouped = b"SELECT group_concat(n) FROM (SELECT sum(a) AS n FROM t GROUP BY a % 2 ORDER BY n)\n"
 if request(grouped) != b"2,4\n":
     dead("does not group")
-if request(sums(3, 5)) != b"105\n":
+if request(sums(3, 5)) != b"75\n":
     dead("does not add up")
 # The limit of columns is 2000.
 answer = request(sums(300, 10))
 if b"aggregate terms" in answer:
     fixed(answer.decode().strip())
-if answer == b"345\n" or answer.strip().isdigit():
+if answer == b"225\n":
     buggy("3000 aggregate terms are accepted")
 dead(f"another answer: {answer!r}")
 END
