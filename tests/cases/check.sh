@@ -80,7 +80,7 @@ load_of() { # PACKAGE
 begin() { # FOLDER
 	DIR=$(cd "$1" && pwd -P)
 	CASE_NAME=$(basename "$DIR")
-	unset LOAD OPTIONS DESTRUCTIVE EXPECT CVE CLASS FUNCS
+	unset LOAD LOAD_PAUSE OPTIONS APPLY DESTRUCTIVE EXPECT CVE CLASS FUNCS
 	. "$DIR/case.env"
 	TREE=$CASES_WORK/_check/$CASE_NAME/tree
 	LOGS=$CASES_WORK/_check/$CASE_NAME/logs
@@ -199,7 +199,7 @@ probe_bug() {
 start_load() {
 	local i
 	: >"$LOGS/load.log"
-	python3 "$HERE/load.py" "$(load_of "$PKG")" "$PORT" "$LOGS/stop" >"$LOGS/load.log" 2>&1 &
+	python3 "$HERE/load.py" "$(load_of "$PKG")" "$PORT" "$LOGS/stop" "${LOAD_PAUSE:-0.005}" >"$LOGS/load.log" 2>&1 &
 	LOAD_PID=$!
 	for i in $(seq 600); do
 		! grep -q ready "$LOGS/load.log" || return 0
@@ -225,18 +225,18 @@ load_was_served() {
 apply() {
 	local pids
 	pids=$(targets)
-	timeout -k 5 60 "$HOTFIX" apply "$FIX" -p "$pids" --wait 20s --json >"$LOGS/apply.json" 2>"$LOGS/apply.log" ||
-		failed "applies to $pids" "$LOGS/apply.log" || return
+	timeout -k 5 60 "$HOTFIX" apply "$FIX" -p "$pids" --wait 20s ${APPLY:-} --json >"$LOGS/apply.json" 2>"$LOGS/apply.log" ||
+		{ cat "$LOGS/apply.json" >>"$LOGS/apply.log"; failed "applies to $pids" "$LOGS/apply.log" || return; }
 	PAUSE=$(python3 -c 'import json, sys
 results = json.load(open(sys.argv[1]))["results"]
 print(round(max(r["pause_us"] for r in results)))' "$LOGS/apply.json") || failed "apply --json" || return
-	passed "applies to $pids under load"
+	passed "applies to $pids under load${APPLY:+, $APPLY}"
 }
 
 revert() {
 	local pids
 	pids=$(targets)
-	timeout -k 5 60 "$HOTFIX" revert "$CASE_NAME" -p "$pids" --wait 20s >"$LOGS/revert.log" 2>&1 ||
+	timeout -k 5 60 "$HOTFIX" revert "$CASE_NAME" -p "$pids" --wait 20s ${APPLY:-} >"$LOGS/revert.log" 2>&1 ||
 		failed "reverts" "$LOGS/revert.log" || return
 	# Code that something may still return into goes when it no longer can.
 	timeout -k 5 60 "$HOTFIX" recover -p "$pids" >>"$LOGS/revert.log" 2>&1

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A light load on a service at 127.0.0.1: load.py KIND PORT STOPFILE
+"""A light load on a service at 127.0.0.1: load.py KIND PORT STOPFILE [PAUSE]
 
-Two clients ask again and again, each on a connection of its own, until STOPFILE
-exists or three minutes are over. Prints "ready" when each has its first ten
+Two clients ask again and again, each on a connection of its own, PAUSE seconds
+apart, until STOPFILE exists or three minutes are over. Prints "ready" when each has its first ten
 answers, and "ROUNDS asked, N failed" at the end. KIND says what is asked and
 what an answer is; "connect" knows no protocol and wants no answer.
 """
@@ -14,9 +14,12 @@ import threading
 import time
 
 kind, port, stop = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+pause = float(sys.argv[4]) if len(sys.argv) > 4 else 0.005
 CLIENTS, FIRST, LIMIT = 2, 10, 180
-QUERY = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + \
-    b"\4load\7invalid\0" + struct.pack(">HH", 1, 1)
+# "version.bind", which servers answer themselves: what nobody answers would
+# pile up in a forwarder until it refuses more.
+QUERY = struct.pack(">HHHHHH", 7, 0, 1, 0, 0, 0) + \
+    b"\7version\4bind\0" + struct.pack(">HH", 16, 3)
 # kind: (what is sent, what the answer begins with); None waits for no answer.
 KINDS = {
     "connect": (b"", None),
@@ -40,15 +43,14 @@ def ask_tcp():
 
 def ask_dns():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        # A resolver knows that there is no such name; others may be silent.
+        sock.settimeout(20)
         sock.sendto(QUERY, ("127.0.0.1", port))
-        if kind == "resolver":
-            sock.settimeout(20)
-            sock.recv(512)
+        if sock.recv(512)[:2] != QUERY[:2]:
+            raise OSError("another answer")
 
 
 def client(count, ready):
-    ask = ask_dns if kind in ("dns", "resolver") else ask_tcp
+    ask = ask_dns if kind == "dns" else ask_tcp
     end = time.monotonic() + LIMIT
     while not os.path.exists(stop) and time.monotonic() < end:
         count["rounds"] += 1
@@ -59,7 +61,7 @@ def client(count, ready):
             count["why"] = error
         if count["rounds"] == FIRST:
             ready.wait()
-        time.sleep(0.005)
+        time.sleep(pause)
 
 
 counts = [{"rounds": 0, "failed": 0, "why": ""} for _ in range(CLIENTS)]

@@ -2,7 +2,8 @@
 #
 #	case.env   what it is: PKG, VERSION, FIXES (files of debian/patches),
 #	           OBJECT, PORT, CLASS, FUNCS, BUILD_DEPS, EXPECT, DESTRUCTIVE;
-#	           OPTIONS for hotfix-build, LOAD for load.py
+#	           OPTIONS for hotfix-build, APPLY for hotfix apply, LOAD and
+#	           LOAD_PAUSE for load.py
 #	build.sh   defines compile(), which is run inside a source tree, and
 #	           calls case_build "$@"
 #	run.sh     defines service(), which calls spawn, and calls case_run "$@";
