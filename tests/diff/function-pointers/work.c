@@ -6,7 +6,7 @@
 
 typedef int operation(int a);
 
-SEPARATE static int doubled(int a) { return a * 2; }
+SEPARATE static int doubled(int a) { return a * 200 + 2; }
 SEPARATE static int squared(int a) { return a * a; }
 
 static operation *current;

@@ -4,7 +4,7 @@ static int level = 40;
 
 SEPARATE static int work(int a)
 {
-	return a + level;
+	return a * 1000 + level;
 }
 
 int inner(int a)
