@@ -4,9 +4,7 @@
 # builds, never with anything of hotfix: no preparation, no sanitizer.
 
 EXAMPLES := checkout vault ledgerd prefork
-EXAMPLE_CFLAGS := -std=gnu17 -g -O2 -fstack-protector-strong -fPIE -pthread \
-		  -D_FORTIFY_SOURCE=2
-EXAMPLE_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now -pthread
+include examples/flags.mk
 
 EXAMPLE_PROGRAMS := $(foreach e,$(EXAMPLES) load,$(O)/examples/$(e)/$(e))
 

@@ -2,7 +2,7 @@
 # measure, build and apply the fix, tell what is right and what is not.
 # Sourced by bash; the example sets `example`, `patch` and `title` before.
 #
-#   run.sh [--quick] [--no-revert]
+#   run.sh [--quick] [--no-revert] [--from-diff]
 #
 # Every process is started here and ended by its PID. Nothing waits for a fixed
 # time: the server says when it listens, the load says when it has counted
@@ -13,12 +13,13 @@ set -u -o pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$top" || exit 1
 
-quick= revert=yes
+quick= revert=yes from_diff=
 for arg; do
 	case $arg in
 	--quick) quick=yes ;;
 	--no-revert) revert= ;;
-	*) echo "usage: ${0##*/} [--quick] [--no-revert]" >&2; exit 2 ;;
+	--from-diff) from_diff=yes ;;
+	*) echo "usage: ${0##*/} [--quick] [--no-revert] [--from-diff]" >&2; exit 2 ;;
 	esac
 done
 
@@ -171,12 +172,26 @@ story_begin() {
 
 # fix_build REASON
 fix_build() {
+	if [ -n "$from_diff" ]; then fix_from_diff "$1"; else fix_from_function "$1"; fi
+}
+
+fix_from_function() {
 	section "The fix: examples/$example/fix.c, built against the running binary"
 	# Its head says why; so says the story.
 	sed -n '1,/\*\//s/^ \* \?/   | /p' "examples/$example/fix.c" |
 		grep -v '^   | /$'
 	run hotfix-build --target "$program" --name "$patch" --reason "$1" \
 		-o "$fix" "examples/$example/fix.c" ||
+		give_up "hotfix-build failed"
+}
+
+fix_from_diff() {
+	[ -e "examples/$example/fix.patch" ] || give_up "$example has no fix.patch"
+	section "The fix: examples/$example/fix.patch, a diff to the server's source"
+	sed 's/^/   | /' "examples/$example/fix.patch"
+	run hotfix-build --target "$program" --name "$patch" --reason "$1" \
+		-o "$fix" --source examples --diff "examples/$example/fix.patch" \
+		-- make -s "$example/$example" ||
 		give_up "hotfix-build failed"
 }
 

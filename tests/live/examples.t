@@ -5,11 +5,11 @@
 
 EXAMPLES=$HOTFIX_TOP/examples
 
-# story NAME: runs it against the programs of this build.
+# story NAME [OPTION]: runs it against the programs of this build.
 story()
 {
 	TMPDIR=$TMP HOTFIX_O=$HOTFIX_O timeout -k 5 90 \
-		"$EXAMPLES/$1/run.sh" --quick >"$TMP/told" 2>&1 ||
+		"$EXAMPLES/$1/run.sh" --quick "${@:2}" >"$TMP/told" 2>&1 ||
 		fail "$1/run.sh: exit status $?
 $(<"$TMP/told")"
 	told "ok +the bug is there"
@@ -26,6 +26,7 @@ $(<"$TMP/told")"
 }
 
 test_checkout() { story checkout; }
+test_checkout_from_diff() { story checkout --from-diff; }
 test_vault() { story vault; }
 test_ledgerd() { story ledgerd; }
 test_prefork() { story prefork; }
