@@ -75,6 +75,16 @@ static int open_edits(struct extract *extract, struct hf_diag *diag)
 	return r;
 }
 
+static int check_unwind(const struct extract *extract, struct hf_diag *diag)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < extract->set->nr_pairs && !r; i++)
+		if (extract->units[i].used)
+			r = extract_unwind(&extract->units[i], diag);
+	return r;
+}
+
 static int edit_unit(struct extract *extract, struct extract_unit *unit,
 		     struct hf_diag *diag)
 {
@@ -195,6 +205,8 @@ int extract_objects(struct build *build, struct change_set *set,
 
 	if (!r)
 		r = extract_fates(&extract, diag);
+	if (!r)
+		r = check_unwind(&extract, diag);
 	if (!r)
 		r = open_edits(&extract, diag);
 	if (!r)

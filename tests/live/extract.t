@@ -754,7 +754,73 @@ test_debuggers_read_it()
 
 is_running() { grep -q '^State:.R' /proc/$PID/status; }
 
-# Frames with clean-ups: their handlers' tables stay behind.
+# Frames whose clean-ups have a table: changed, they are refused; what needs
+# none may change beside them.
+with_cleanup() # CHANGED: a define
+{
+	source_of work.c <<-CODE
+		#ifdef NEW
+		#define $1
+		#endif
+	CODE
+	cat >>"$TMP/work.c" <<-'CODE'
+		#include <stdio.h>
+		static char text[100];
+		static int (*volatile flush)(FILE *) = fflush;
+		__attribute__((noinline)) static void clean(int *p)
+		{
+			text[99] += (char)*p;
+		}
+		__attribute__((noinline)) static int guarded(int n)
+		{
+			int one __attribute__((cleanup(clean))) = 0;
+			flush(stdout);
+		#ifdef GUARDED
+			n += 3;
+		#endif
+			one = n;
+			flush(stdout);
+			return n;
+		}
+		const char *work(int n)
+		{
+		#ifdef PLAIN
+			n++;
+		#endif
+			snprintf(text, sizeof(text), "%d", guarded(n));
+			return text;
+		}
+	CODE
+}
+
+EXCEPTION_KINDS="
+	fixed|gcc|-O2 -fexceptions -fno-pie|-no-pie
+	pie|gcc|-O3 -fexceptions -fPIE|-pie
+	clang-pie|clang|-O2 -fexceptions -fPIE|-pie
+	library|clang|-O2 -fexceptions -fPIC|-shared"
+
+test_exception_tables_are_refused()
+{
+	local kind
+	with_cleanup GUARDED
+	for kind in $(tr ' ' '#' <<<"$EXCEPTION_KINDS"); do
+		build_kind "${kind//#/ }" || continue
+		readelf -SW "$TMP/new/work.o" | grep -q gcc_except_table ||
+			fail "no table: ${kind//#/ }"
+		extract_exit 3
+		stderr_says 'work.o: guarded\(\) has clean-ups'
+		stderr_says 'a replacement function without clean-ups'
+		[ ! -e "$TMP/fix.hotfix.so" ] || fail 'there is a patch'
+	done
+}
+
+test_exception_tables_beside()
+{
+	with_cleanup PLAIN
+	KINDS=$EXCEPTION_KINDS check_all '2 4' 2,4 3,5
+}
+
+# Tables that nothing needs, since nothing that is called throws.
 test_exceptions_enabled()
 {
 	source_of work.c <<-'CODE'
@@ -773,7 +839,6 @@ test_exceptions_enabled()
 			return text;
 		}
 	CODE
-	local flags='-O2 -fexceptions'
 	KINDS="
 		fixed|gcc|-O2 -fexceptions -fno-pie|-no-pie
 		pie|gcc|-O2 -fexceptions -fPIE|-pie
