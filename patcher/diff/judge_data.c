@@ -163,6 +163,22 @@ static char *value_change(const struct item *item)
 			   item->detail ? ": " : "", item->detail ?: "");
 }
 
+/*
+ * Tables of labels: the new code would jump by the old ones, into the old code,
+ * with another frame.
+ */
+static bool leads_into_code(const struct item *item)
+{
+	for (size_t i = 0; i < item->nr_references; i++) {
+		const struct reference *reference = &item->references[i];
+
+		if (reference->to->kind == ITEM_COLD ||
+		    (item_is_code(reference->to) && reference->to_offset))
+			return true;
+	}
+	return false;
+}
+
 /* What changed about a variable, in words. NULL: out of memory. */
 static char *change_text(const struct item *item)
 {
@@ -179,13 +195,17 @@ static char *change_text(const struct item *item)
 				   item->alignment, twin->alignment);
 	if (item->why == WHY_BINDING)
 		return strdup(item->detail ?: "another kind of storage");
+	if (leads_into_code(item) || leads_into_code(twin))
+		return strdup("holds addresses of places inside of functions "
+			      "that change");
 	return value_change(item);
 }
 
 /* Behind its end there is something else; where it lies, it stays. */
 static bool can_be_forced(const struct item *item)
 {
-	return item->twin && item->twin->size <= item->size &&
+	return item->twin && !leads_into_code(item) &&
+	       !leads_into_code(item->twin) && item->twin->size <= item->size &&
 	       item->twin->alignment <= item->alignment;
 }
 
@@ -499,9 +519,10 @@ static int refuse_changed(const struct judge *judge,
 			      "--force-data %s",
 			found->to_force);
 	if (found->cannot_force)
-		hf_hint(diag, "what moves, or grows beyond its place, cannot "
-			      "be forced: give the patched source a new "
-			      "variable beside it");
+		hf_hint(diag, "what moves, grows beyond its place, or leads "
+			      "inside of code that changes, cannot be forced: "
+			      "give the patched source a new variable beside "
+			      "it");
 	return -ECANCELED;
 }
 
