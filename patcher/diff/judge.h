@@ -19,8 +19,8 @@
  * being refused.
  *
  * Return: 0; -ECANCELED: "no-functional-change", "data-changed",
- * "layout-changed", "signature-changed", "static-local-removed", "needs-tls",
- * "needs-constructor", "assembler-changed", "already-ran", …, each with name,
+ * "layout-changed", "signature-changed", "alias-changed",
+ * "static-local-removed", "needs-tls", "needs-constructor", "assembler-changed", "already-ran", …, each with name,
  * place and a way out; -ENOMEM.
  */
 int judge_changes(struct build *build, struct change_set *set,

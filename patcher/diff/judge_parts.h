@@ -4,6 +4,7 @@
  *	assembler files, sections whose readers have run    judge_sections.c
  *	values and sizes of variables                       judge_data.c
  *	layouts of types, by judge_types.c's lists          judge_layout.c
+ *	names of one function that part		    judge_names.c
  *	prototypes, and callers that stay                   judge_signature.c
  *	code that has already run, or never ends            judge_run.c
  *	files of the diff, and when nothing is left to do   judge_sources.c
@@ -29,6 +30,7 @@ int judge_objects(struct judge *judge, struct hf_diag *diag);
 int judge_sections(struct judge *judge, struct hf_diag *diag);
 int judge_data(struct judge *judge, struct hf_diag *diag);
 int judge_layouts(struct judge *judge, struct hf_diag *diag);
+int judge_names(struct judge *judge, struct hf_diag *diag);
 int judge_signatures(struct judge *judge, struct hf_diag *diag);
 int judge_run(struct judge *judge, struct hf_diag *diag);
 /* Fills in set->left_out. */

@@ -1139,6 +1139,53 @@ static const struct sample removals[] = {
 	      "int f(int a) { return a; }\n" }, MAIN },
 	  .silent = "is removed" },
 };
+
+/* ---- names of one function ---------------------------------------------- */
+
+#define ALIAS "__attribute__((alias(\"f\"))) "
+
+static const struct sample names[] = {
+	{ .name = "that stay together",
+	  .files = { { "a.c", "int f(int a) { return a; }\n"
+			      "int g(int) " ALIAS ";\n",
+		       "int f(int a) { return a * 3; }\n"
+		       "int g(int) " ALIAS ";\n" }, MAIN } },
+	{ "that part in one file",
+	  { { "a.c", "int f(int a) { return a; }\nint g(int) " ALIAS ";\n",
+	      "int f(int a) { return a * 3; }\n"
+	      "int g(int a) { return a; }\n" }, MAIN },
+	  .code = "alias-changed", .says = { "f() (a.c)", "g does not name" } },
+	{ "that become one",
+	  { { "a.c", "int f(int a) { return a * 3; }\n"
+		     "int g(int a) { return a; }\n",
+	      "int f(int a) { return a; }\nint g(int) " ALIAS ";\n" }, MAIN },
+	  .code = "alias-changed", .says = { "f() (a.c)", "g does not name" } },
+	{ "that part into two files",
+	  { { "a.c", "int f(int a) { return a; }\nint g(int) " ALIAS ";\n",
+	      "int f(int a) { return a * 3; }\n" },
+	    { "b.c", "int h(int a) { return a; }\n",
+	      "int h(int a) { return a; }\nint g(int a) { return a; }\n" },
+	    MAIN },
+	  .code = "alias-changed",
+	  .says = { "f() (a.c): g() was the same function", "b.c" } },
+};
+
+/* ---- tables of places in code ------------------------------------------- */
+
+#define LABELS(body)							\
+	"int f(int a) { static void *table[] = { &&one, &&two };\n"	\
+	"table[a & 2 ? 1 : 0] = table[a & 1]; goto *table[a & 1];\n"	\
+	"one: return " body "; two: return a - 7; }\n"
+
+static const struct sample labels[] = {
+	{ "in a variable",
+	  { { "a.c", LABELS("a * 3"), LABELS("a * a + 5") }, MAIN },
+	  .code = "data-changed", .says = { "table", "inside of functions" } },
+	{ "in a variable, and nobody can force them",
+	  { { "a.c", LABELS("a * 3"), LABELS("a * a + 5") }, MAIN },
+	  .force = "table", .code = "data-changed",
+	  .says = { "table", "inside of functions", "cannot be forced" } },
+};
 /* clang-format on */
 
 
@@ -1155,6 +1202,8 @@ TEST(enumerations) { TRY(enumerations); }
 TEST(signatures) { TRY(signatures); }
 TEST(nothing) { TRY(nothing); }
 TEST(words) { TRY(words); }
+TEST(names) { TRY(names); }
+TEST(labels) { TRY(labels); }
 TEST(removals) { TRY(removals); }
 
 int main(int argc, char **argv)
