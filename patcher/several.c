@@ -59,12 +59,49 @@ static int prepare(struct several *several, const struct options *request,
 	return several->nr > 1 ? prepare_parts(several, request, diag) : 0;
 }
 
+/* ---- what is said of the builds ----------------------------------------- */
+
+static bool is_said(const struct several *several, size_t nr, const char *line)
+{
+	for (size_t i = 0; i < nr; i++)
+		for (size_t k = 0;
+		     several->builds[i] && k < several->builds[i]->warnings.nr;
+		     k++)
+			if (!strcmp(several->builds[i]->warnings.items[k],
+				    line))
+				return true;
+	return false;
+}
+
+/* They are the same for all targets: an earlier one has said it. */
+static void drop_said(struct several *several, size_t index)
+{
+	struct build *build = several->builds[index];
+	size_t nr = 0;
+
+	for (size_t i = 0; build && i < build->warnings.nr; i++) {
+		char *line = build->warnings.items[i];
+
+		if (is_said(several, index, line))
+			free(line);
+		else
+			build->warnings.items[nr++] = line;
+	}
+	if (build && build->warnings.items) {
+		build->warnings.nr = nr;
+		build->warnings.items[nr] = NULL;
+	}
+}
+
+/* ---- one target after the other ----------------------------------------- */
+
 static int run_one(struct several *several, size_t index, struct hf_diag *diag)
 {
 	struct options *options = &several->options[index];
 	int r = build_run(options, &several->rebuilds, &several->builds[index],
 			  diag);
 
+	drop_said(several, index);
 	if (r != -ECANCELED || several->nr == 1 ||
 	    strcmp(diag->code, "no-functional-change"))
 		return r;
