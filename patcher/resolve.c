@@ -433,6 +433,22 @@ static const struct object *user_of(const struct build *build,
 	return NULL;
 }
 
+/* What may be done differs by who wrote the code that asks for it. */
+static void hint_missing(const struct build *build, const char *name,
+			 struct hf_diag *diag)
+{
+	if (build->options->source_directory)
+		hf_hint(diag, "is the target built from this source, with "
+			      "these options? If %s belongs to the compiler or "
+			      "to a library that the target does not load, let "
+			      "the diff do without it",
+			name);
+	else
+		hf_hint(diag, "define it in the replacement source, or, where a "
+			      "header of the target should, give the -D of the "
+			      "target's build after --");
+}
+
 static void refuse_missing(const struct build *build, const char *symbol,
 			  struct hf_diag *diag)
 {
@@ -450,7 +466,8 @@ static void refuse_missing(const struct build *build, const char *symbol,
 	if (record && *record->source)
 		hf_detail(diag, "(looked for in source files called %s)",
 			  record->source);
-	explained = inlines_explain_missing(build, name, diag);
+	explained = !build->options->source_directory &&
+		    inlines_explain_missing(build, name, diag);
 	if (!explained && !symbols_near(&build->symbols, name, &near))
 		for (size_t i = 0; i < near.nr; i++)
 			hf_detail(diag, "  did you mean %s?", near.items[i]);
@@ -464,9 +481,7 @@ static void refuse_missing(const struct build *build, const char *symbol,
 			build->libraries.missing.items[i]);
 	if (!explained && !near.nr && build->symbols.complete &&
 	    !build->libraries.missing.nr)
-		hf_hint(diag, "define it in the replacement source, or, where a "
-			      "header of the target should, give the -D of the "
-			      "target's build after --");
+		hint_missing(build, name, diag);
 	strings_release(&near);
 }
 
