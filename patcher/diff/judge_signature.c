@@ -11,7 +11,11 @@
  *	objects that did not change at all, or declare it themselves
  *	objects that no compiler was seen to make
  *	other modules, of a function that a library exports
+ *
+ * A pointer to another structure is the exception: whoever hands one on has the
+ * same bytes, whatever it points to, also in the function's own object.
  */
+#include <dwarf.h>
 #include <errno.h>
 #include <string.h>
 
@@ -148,6 +152,71 @@ static int find_callers(struct signature *signature)
 	return callers_each(build, target->vaddr, check_caller, signature);
 }
 
+/* ---- callers in its own object ------------------------------------------ */
+
+/* What a parameter points to; false: it is no pointer to a structure. */
+static bool pointed_to(Dwarf_Die *parameter, Dwarf_Die *ret_type)
+{
+	return type_of(parameter, ret_type) && type_strip(ret_type) &&
+	       dwarf_tag(ret_type) == DW_TAG_pointer_type &&
+	       type_of(ret_type, ret_type) && type_strip(ret_type) &&
+	       is_aggregate_tag(dwarf_tag(ret_type)) &&
+	       dwarf_diename(ret_type);
+}
+
+/*
+ * A pointer to another structure, under another name. The caller's bytes are
+ * those of the patched program, but what the running one hands on may have been
+ * made as the old structure: types are compared by name, and see nothing.
+ */
+static bool points_elsewhere(Dwarf_Die *old, Dwarf_Die *new)
+{
+	static const int tag = DW_TAG_formal_parameter;
+	Dwarf_Die left, right, was, is;
+	bool more = die_first_child(old, tag, &left) &&
+		    die_first_child(new, tag, &right);
+
+	while (more) {
+		if (pointed_to(&left, &was) && pointed_to(&right, &is) &&
+		    strcmp(dwarf_diename(&was), dwarf_diename(&is)))
+			return true;
+		more = die_next_child(&left, tag) &&
+		       die_next_child(&right, tag);
+	}
+	return false;
+}
+
+static bool refers_to(const struct item *item, const struct item *to)
+{
+	for (size_t i = 0; i < item->nr_references; i++)
+		if (item->references[i].to == to)
+			return true;
+	return false;
+}
+
+static int find_own_callers(struct signature *signature)
+{
+	const struct change *change = signature->change;
+	const struct unit *unit = change->pair->original;
+	int r = 0;
+
+	if (!points_elsewhere(&signature->old, &signature->new))
+		return 0;
+	for (size_t i = 0; i < unit->nr_items && !r; i++) {
+		const struct item *item = unit->items[i];
+		char words[256];
+
+		if (item == change->original || !item_is_code(item) ||
+		    item->verdict != VERDICT_SAME ||
+		    !refers_to(item, change->original))
+			continue;
+		r = strings_addf(&signature->callers, "%s (%s)",
+				 item_describe(item, words, sizeof(words)),
+				 judge_source(signature->judge, change->pair));
+	}
+	return r;
+}
+
 /* ---- other modules ------------------------------------------------------ */
 
 static bool is_exported(const struct build *build, const char *name)
@@ -224,16 +293,17 @@ static int judge_signature(struct signature *signature, struct hf_diag *diag)
 	const char *name = signature->change->original->name;
 	int r;
 
+	r = find_own_callers(signature);
 	/* All callers of a static function are in its own object. */
-	if (signature->change->original->binding == STB_LOCAL)
-		return 0;
-	r = find_callers(signature);
+	if (!r && signature->change->original->binding != STB_LOCAL)
+		r = find_callers(signature);
 	if (r)
 		return hf_fail(diag, r, "cannot look for callers of %s()",
 			       name);
 	if (signature->callers.nr)
 		return refuse_callers(signature, diag);
-	if (!is_exported(build, name))
+	if (signature->change->original->binding == STB_LOCAL ||
+	    !is_exported(build, name))
 		return 0;
 	return build->target->kind == TARGET_LIBRARY ?
 		       refuse_exported(signature, diag) :

@@ -992,6 +992,27 @@ static const struct sample signatures[] = {
 		       "static " NOINLINE "int g(int a, long b)\n"
 		       "{ return a * a + b; }\n"
 		       "int f(int a) { return g(a, 3) + 1; }\n" }, MAIN } },
+	{ "a static function's pointer to another structure, handed on",
+	  { { "a.c", "struct one { int a; }; struct two { int x, b; };\n"
+		     "static " NOINLINE "int g(struct one *p)\n"
+		     "{ return p->a++; }\n"
+		     "int f(void *p) { return g(p) + 1; }\n",
+	      "struct one { int a; }; struct two { int x, b; };\n"
+	      "static " NOINLINE "int g(struct two *p)\n"
+	      "{ return p->b++; }\n"
+	      "int f(void *p) { return g(p) + 1; }\n" }, MAIN },
+	  .code = "signature-changed", .says = { "struct two *", "f() (a.c)" } },
+	{ .name = "a static function's pointer to another structure, made anew",
+	  .files = { { "a.c", "struct one { int a; }; struct two { int x, b; };\n"
+			      "static " NOINLINE "int g(struct one *p)\n"
+			      "{ return p->a++; }\n"
+			      "int f(int a) { struct one o = { a };\n"
+			      "return g(&o) + o.a; }\n",
+		       "struct one { int a; }; struct two { int x, b; };\n"
+		       "static " NOINLINE "int g(struct two *p)\n"
+		       "{ return p->b++; }\n"
+		       "int f(int a) { struct two o = { 1, a };\n"
+		       "return g(&o) + o.b; }\n" }, MAIN } },
 	{ .name = "a caller elsewhere that is replaced",
 	  .files = { { "a.c", "int g(int a) { return a; }\n",
 		       "int g(int a, int b) { return a + b; }\n" },
