@@ -3,7 +3,7 @@
 #   make deps      install what is needed to build and test (Debian packages)
 #   make           build/hotfix and build/hotfix-build
 #   make demo      the checkout story: a live service fixed under load
-#   make check     unit and live tests; check-unit, check-live, check-real alone
+#   make check     all tests; check-unit, check-build, check-live, check-real alone
 #   make check-cases   real fixes from distributions, on running services
 #   make bench     what it costs, as ratios in one run
 #   make install   [DESTDIR=] [prefix=/usr/local]

@@ -13,8 +13,13 @@ TEST_LIBS  = $(LIBS_PATCHER) $(LIBS_AGENT) -lpthread
 
 UNIT_TESTS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/*.c)))
 LIVE_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/live/*.c)))
-LIVE_TESTS := $(sort $(wildcard tests/live/*.t)) $(LIVE_PROGRAMS)
 DIFF_TESTS := tests/diff/run.t
+# These mostly compile and need no quiet machine: they run beside each other.
+BUILD_TESTS := $(DIFF_TESTS) $(patsubst %,tests/live/%.t,identity extract judge \
+	       source_patch compare record workspace parts_diff build_debuginfo \
+	       build_inlined build_kinds build_original build_purity build_refusals \
+	       build_registers build_symbols build_types) $(O)/tests/live/unit
+LIVE_TESTS := $(filter-out $(BUILD_TESTS),$(sort $(wildcard tests/live/*.t)) $(LIVE_PROGRAMS))
 REAL_TESTS := $(sort $(wildcard tests/real/*.t))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/tools/*.c)))
 FUZZERS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
@@ -39,6 +44,10 @@ check-unit: $(UNIT_TESTS)
 check-live: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(TEST_ENV) $(PROVE) --timer $(LIVE_TESTS)
 
+.PHONY: check-build
+check-build: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
+	$(TEST_ENV) $(PROVE) --timer -j2 $(BUILD_TESTS)
+
 check-real: all
 	$(TEST_ENV) $(PROVE) --timer $(REAL_TESTS)
 
@@ -61,7 +70,8 @@ check: deps
 
 .PHONY: check-all check-cases test
 check-all: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
-	$(TEST_ENV) $(PROVE) --timer $(UNIT_TESTS) $(LIVE_TESTS) $(DIFF_TESTS) $(REAL_TESTS)
+	$(TEST_ENV) $(PROVE) --timer -j2 $(BUILD_TESTS) $(UNIT_TESTS)
+	$(TEST_ENV) $(PROVE) --timer $(LIVE_TESTS) $(REAL_TESTS)
 
 # make test T='tests/live/apply.t build/tests/unit/site'
 test: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)

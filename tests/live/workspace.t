@@ -171,7 +171,7 @@ test_a_build_that_fails()
 	twice 1 "$TMP/src" make
 	stderr_says '^build-failed: building the original failed: make ended with status 2'
 	stderr_says "error: .undeclared. undeclared"
-	stderr_says 'make: \*\*\* \[Makefile:[0-9]*: main.o\] Error 1'
+	stderr_says 'make(\[[0-9]\])?: \*\*\* \[Makefile:[0-9]*: main.o\] Error 1'
 	log=$(sed -n 's/.*it printed is in //p' "$TMP/stderr")
 	grep -q '^== building the original: make' "$log"
 	[ -e "$(dirname "$log")/tree/main.c" ] || fail 'nothing was kept'
