@@ -27,6 +27,7 @@ struct judge {
 };
 
 int judge_objects(struct judge *judge, struct hf_diag *diag);
+int judge_exceptions(struct judge *judge, struct hf_diag *diag);
 int judge_sections(struct judge *judge, struct hf_diag *diag);
 int judge_data(struct judge *judge, struct hf_diag *diag);
 int judge_layouts(struct judge *judge, struct hf_diag *diag);

@@ -766,6 +766,18 @@ static const struct sample sections[] = {
 #define NO_STACK ".section .note.GNU-stack,\"\",@progbits\n"
 
 static const struct sample objects[] = {
+	/* Equal code: only what a catch or a clean-up belongs to differs. */
+	{ "exception tables",
+	  { { "a.c",
+	      "__asm__(\".section .gcc_except_table.f,\\\"a\\\",@progbits\\n\"\n"
+	      "\".byte 1\\n.text\\n\");\n"
+	      "int f(int x) { return x + 1; }\n"
+	      "int main(int n, char **v) { (void)v; return f(n); }\n",
+	      "__asm__(\".section .gcc_except_table.f,\\\"a\\\",@progbits\\n\"\n"
+	      "\".byte 2\\n.text\\n\");\n"
+	      "int f(int x) { return x + 1; }\n"
+	      "int main(int n, char **v) { (void)v; return f(n); }\n" } },
+	  .code = "needs-exception-tables", .says = { "a.c", "exception" } },
 	{ "assembler",
 	  { { "a.s", ".text\n.globl f\n.type f,@function\nf: mov $1,%eax\n"
 		     "ret\n.size f,.-f\n" NO_STACK,
