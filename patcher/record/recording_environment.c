@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../lib/cleanup.h"
@@ -89,6 +90,17 @@ static int add_optional(struct strings *environment, const char *name,
 	return value ? strings_addf(environment, "%s=%s", name, value) : 0;
 }
 
+/*
+ * __DATE__ and __TIME__ are the same in both builds, or every function with one
+ * of them would seem to be changed by the diff.
+ */
+static int add_date(struct strings *environment)
+{
+	if (getenv("SOURCE_DATE_EPOCH"))
+		return 0;
+	return strings_add(environment, "SOURCE_DATE_EPOCH=0");
+}
+
 static int add_variables(struct strings *environment, const char *tools,
 			 const char *directory, const char *prefix_map,
 			 const char *line_map)
@@ -110,6 +122,8 @@ static int add_variables(struct strings *environment, const char *tools,
 	if (!r)
 		r = add_optional(environment, "HOTFIX_RECORD_LINE_MAP",
 				 line_map);
+	if (!r)
+		r = add_date(environment);
 	/* A compiler that does not run cannot be watched. */
 	return r ? r : strings_add(environment, "CCACHE_DISABLE=1");
 }
