@@ -1,6 +1,8 @@
 #!/bin/bash
 # A recorded build makes what a plain one makes, and is seen completely.
 . "$(dirname "$0")/lib.sh"
+# Our own make's flags are not those of the builds here.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 CC_TOOL=$HOTFIX_O/hotfix-cc
 REC=

@@ -2,6 +2,8 @@
 # Builds run in a copy of the source, at its own path, and leave the source
 # alone; what a cache holds is whole or not used.
 . "$(dirname "$0")/lib.sh"
+# Our own make's flags are not those of the builds here.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 # The recorder is looked for beside the program.
 tools()
