@@ -16,8 +16,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "cleanup.h"
 #include "build_id.h"
+#include "cleanup.h"
 #include "digest.h"
 #include "elf_view.h"
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
 #include "../lib/patch_file.h"
 #include "original.h"
 #include "publish.h"
