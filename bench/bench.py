@@ -240,12 +240,12 @@ def timed_with_peak(command):
 
 def bench_diff(rounds=3):
     """From a diff to a patch of redis, against the two plain builds in it."""
-    sources = subprocess.run(["bash", TOP + "/bench/redis.sh", "source"],
+    sources = subprocess.run(["bash", TOP + "/tests/real/redis_tree.sh", "source"],
                              capture_output=True, text=True)
     if sources.returncode:
         sys.exit("no source of redis: " + sources.stderr)
     pristine = sources.stdout.strip()
-    build = ["bash", TOP + "/bench/redis.sh", "build"]
+    build = ["bash", TOP + "/tests/real/redis_tree.sh", "build"]
     fix = TOP + "/bench/redis.patch"
     tree, target, cache = (BENCH + "/redis" + t for t in ("", ".target", ".cache"))
     output = BENCH + "/redis.hotfix.so"

@@ -1,7 +1,6 @@
 #include "build.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -19,6 +18,7 @@
 #include "original.h"
 #include "preserve.h"
 #include "purity.h"
+#include "record/copy_tree.h"
 #include "replaced.h"
 #include "resolve.h"
 #include "types_check.h"
@@ -358,15 +358,6 @@ int build_run(const struct options *options, struct rebuilds *rebuilds,
 
 /* ---- the end ------------------------------------------------------------ */
 
-static int remove_entry(const char *path, const struct stat *status, int flag,
-			struct FTW *position)
-{
-	(void)status;
-	(void)flag;
-	(void)position;
-	return remove(path);
-}
-
 static void free_held(struct build *build)
 {
 	for (size_t i = 0; i < build->nr_held; i++) {
@@ -392,7 +383,7 @@ static void free_objects(struct build *build)
 void build_free(struct build *build)
 {
 	if (build->directory && !build->options->keep_temps)
-		nftw(build->directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+		tree_remove(build->directory, NULL);
 	free_objects(build);
 	free_held(build);
 	if (build->changes) {

@@ -22,11 +22,11 @@ import sys
 import time
 
 OUT = os.environ["HOTFIX_O"]
-HERE = os.path.dirname(os.path.abspath(__file__))
+REDIS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + "/real/redis_tree.sh"
 NR = int(os.environ.get("NR") or 100)
 SEED = int(os.environ.get("SEED") or 1)
 WORK = OUT + "/hundred"
-BUILD = ["bash", HERE + "/redis.sh", "build"]
+BUILD = ["bash", REDIS, "build"]
 STATEMENT = '    __asm__ volatile ("nop");\n'
 # A definition at the start of a line, its parameters, and the brace.
 DEFINITION = re.compile(
@@ -47,7 +47,7 @@ def must(command, **kwargs):
 
 def prepare():
     """The source, not built, and the server that is built from it."""
-    source = must(["bash", HERE + "/redis.sh", "source"]).stdout.strip()
+    source = must(["bash", REDIS, "source"]).stdout.strip()
     production = WORK + "/production"
     if not os.path.exists(production + "/src/redis-server"):
         shutil.rmtree(production, ignore_errors=True)
@@ -129,7 +129,7 @@ def own_test_suite(source, port):
     """redis's own, against a server that runs already."""
     # Units that need servers of their own, or a default configuration, exclude
     # themselves by this tag.
-    return run(["bash", HERE + "/redis.sh", "suite", str(port)], cwd=source)
+    return run(["bash", REDIS, "suite", str(port)], cwd=source)
 
 
 def main():

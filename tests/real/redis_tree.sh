@@ -1,14 +1,13 @@
 #!/bin/bash
-# redis, for hundred.py: "source" prints a tree that is not built; "build" builds
-# the server in the current directory; "suite PORT" runs the tests that redis
-# brings along against a server on that port.
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../real/sources.sh"
+# redis as hotfix-build wants it, for tests/hundred and bench: "source" prints a
+# tree that is not built; "build" builds the server in the current directory;
+# "suite PORT" runs the tests that redis brings along against a server there.
+. "$(dirname "$0")/sources.sh"
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
 case $1 in
 source)
-	REAL=$HOTFIX_O/hundred/sources
+	REAL=$HOTFIX_O/sources
 	[ -e "$REAL/redis/fetched" ] || {
 		install_packages libjemalloc-dev dpkg-dev tcl
 		fetch_source redis && touch "$REAL/redis/fetched"
