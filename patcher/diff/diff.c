@@ -13,6 +13,7 @@
 #include "compare.h"
 #include "correlate.h"
 #include "extract.h"
+#include "folded.h"
 #include "identity.h"
 #include "judge.h"
 #include "pair.h"
@@ -205,6 +206,8 @@ static int prove(struct build *build, struct hf_diag *diag)
 
 	for (size_t i = 0; i < set->nr_changes && !r; i++)
 		r = bind_change(build, &set->changes[i], diag);
+	if (!r)
+		r = folded_check(build, set, diag);
 	for (size_t i = 0; i < set->nr_changes && !r; i++)
 		r = prove_change(build, &set->changes[i], diag);
 	for (size_t i = 0; i < set->nr_pairs && !r; i++)
