@@ -199,10 +199,13 @@ static int decide_by_binding(struct extract *extract, struct extract_unit *unit,
 	return refuse_missing(extract, unit, item, diag);
 }
 
-/* Another object of the program that defines an external name. */
+/* Another object of the program that defines an external name: a weak one only
+   when there is no other. */
 static struct place find_definition(const struct extract *extract,
 				    const struct item *external)
 {
+	struct place weak = { 0 };
+
 	for (size_t i = 0; i < extract->set->nr_pairs && external->name; i++) {
 		struct extract_unit *unit = &extract->units[i];
 		struct item *item =
@@ -210,11 +213,15 @@ static struct place find_definition(const struct extract *extract,
 				unit_find(unit->pair->patched, external->name) :
 				NULL;
 
-		if (item && item->kind != ITEM_EXTERNAL &&
-		    item->binding != STB_LOCAL)
+		if (!item || item->kind == ITEM_EXTERNAL ||
+		    item->binding == STB_LOCAL)
+			continue;
+		if (item->binding != STB_WEAK)
 			return (struct place){ unit, item };
+		if (!weak.item)
+			weak = (struct place){ unit, item };
 	}
-	return (struct place){ 0 };
+	return weak;
 }
 
 /*

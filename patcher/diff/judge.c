@@ -189,8 +189,8 @@ static int judge_all(struct judge *judge, struct hf_diag *diag)
 	static int (*const concerns[])(struct judge *, struct hf_diag *) = {
 		judge_objects, judge_exceptions, judge_sections,
 		judge_data,    judge_layouts,	 judge_names,
-		judge_signatures, judge_sources, judge_nothing,
-		judge_run,
+		judge_moves,   judge_signatures, judge_sources,
+		judge_nothing, judge_run,
 	};
 	int r = 0;
 

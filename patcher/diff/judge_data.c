@@ -338,54 +338,6 @@ static int removed_state(struct judge *judge, const struct unit_pair *pair,
 
 /* ---- read-only variables ------------------------------------------------ */
 
-/* Whether an object refers to a name that it does not define. */
-static int refers_to(const char *path, const char *name, bool *ret_refers,
-		     struct hf_diag *diag)
-{
-	owned(elf_close_p) struct elf_file *file = NULL;
-	struct elf_symbols symbols;
-	int r = elf_open(path, &file, diag);
-
-	if (r)
-		return r;
-	symbols = elf_symbols(file, SHT_SYMTAB);
-	*ret_refers = false;
-	for (size_t i = 1; i < symbols.nr && !*ret_refers; i++)
-		*ret_refers = symbols.entries[i].st_shndx == SHN_UNDEF &&
-			      !strcmp(elf_symbol_name(file, &symbols, i), name);
-	return 0;
-}
-
-/* Another object of the target that reads it: NULL when there is none. */
-static int find_reader(const struct judge *judge, const char *name,
-		       const char **ret_reader, struct hf_diag *diag)
-{
-	const struct link_step *link = judge->set->link;
-	int r = 0;
-
-	*ret_reader = NULL;
-	for (size_t i = 0; link && i < link->nr_inputs && !r && !*ret_reader;
-	     i++) {
-		bool refers = false;
-
-		r = refers_to(link->inputs[i].object, name, &refers, diag);
-		if (!r && refers)
-			*ret_reader = link->inputs[i].name;
-	}
-	return r;
-}
-
-static bool is_exported(const struct elf_file *file, const char *name)
-{
-	struct elf_symbols symbols = elf_symbols(file, SHT_DYNSYM);
-
-	for (size_t i = 1; i < symbols.nr; i++)
-		if (symbols.entries[i].st_shndx != SHN_UNDEF &&
-		    !strcmp(elf_symbol_name(file, &symbols, i), name))
-			return true;
-	return false;
-}
-
 /* Tables of virtual functions and type information: every object has one. */
 static bool is_of_class(const char *name)
 {
@@ -436,7 +388,7 @@ static int changed_constant(struct judge *judge, const struct unit_pair *pair,
 				   false, found);
 	if (item->binding == STB_LOCAL)
 		return warn_copy(judge, pair, item);
-	r = find_reader(judge, item->name, &reader, diag);
+	r = judge_find_user(judge, item->name, &reader, diag);
 	if (r)
 		return r;
 	if (reader)
@@ -444,7 +396,7 @@ static int changed_constant(struct judge *judge, const struct unit_pair *pair,
 				   "the old one",
 				   reader);
 	else if (target && target->kind == TARGET_LIBRARY &&
-		 is_exported(target->file, item->name))
+		 judge_is_exported(judge, item->name))
 		what = text_format("%s exports it: others read the old one",
 				   target->name);
 	else

@@ -4,6 +4,7 @@
  *	assembler files, sections whose readers have run    judge_sections.c
  *	values and sizes of variables                       judge_data.c
  *	layouts of types, by judge_types.c's lists          judge_layout.c
+ *	functions taken from another object	    judge_moves.c
  *	names of one function that part		    judge_names.c
  *	prototypes, and callers that stay                   judge_signature.c
  *	code that has already run, or never ends            judge_run.c
@@ -31,6 +32,7 @@ int judge_exceptions(struct judge *judge, struct hf_diag *diag);
 int judge_sections(struct judge *judge, struct hf_diag *diag);
 int judge_data(struct judge *judge, struct hf_diag *diag);
 int judge_layouts(struct judge *judge, struct hf_diag *diag);
+int judge_moves(struct judge *judge, struct hf_diag *diag);
 int judge_names(struct judge *judge, struct hf_diag *diag);
 int judge_signatures(struct judge *judge, struct hf_diag *diag);
 int judge_run(struct judge *judge, struct hf_diag *diag);
@@ -63,6 +65,25 @@ bool pair_is_touched(const struct change_set *set,
 
 /* More than debug information. */
 bool pair_differs(const struct unit_pair *pair);
+
+/* ---- helpers: judge_users.c --------------------------------------------- */
+
+/* Which object the link takes a global name from. */
+struct definition {
+	const char *name;		/* of the object; NULL: of none */
+	const struct unit_pair *pair;	/* NULL: of an object that stays */
+	const struct item *item;
+	bool weak;
+};
+
+int judge_find_definition(const struct judge *judge, const char *name,
+			  bool patched, struct definition *ret_definition,
+			  struct hf_diag *diag);
+/* Code or data of the target that refers to a global name, and is the same in
+   the patched build: where that stands. NULL: there is none. */
+int judge_find_user(const struct judge *judge, const char *name,
+		    const char **ret_user, struct hf_diag *diag);
+bool judge_is_exported(const struct judge *judge, const char *name);
 
 /* ---- helpers: judge_types.c --------------------------------------------- */
 

@@ -217,23 +217,6 @@ static int find_own_callers(struct signature *signature)
 	return r;
 }
 
-/* ---- other modules ------------------------------------------------------ */
-
-static bool is_exported(const struct build *build, const char *name)
-{
-	struct elf_symbols symbols;
-
-	if (!build->target)
-		return false;
-	symbols = elf_symbols(build->target->file, SHT_DYNSYM);
-	for (size_t i = 1; i < symbols.nr; i++)
-		if (symbols.entries[i].st_shndx != SHN_UNDEF &&
-		    !strcmp(elf_symbol_name(build->target->file, &symbols, i),
-			    name))
-			return true;
-	return false;
-}
-
 /* ---- words -------------------------------------------------------------- */
 
 static void refuse_prototype(struct signature *signature, const char *who,
@@ -303,7 +286,7 @@ static int judge_signature(struct signature *signature, struct hf_diag *diag)
 	if (signature->callers.nr)
 		return refuse_callers(signature, diag);
 	if (signature->change->original->binding == STB_LOCAL ||
-	    !is_exported(build, name))
+	    !judge_is_exported(signature->judge, name))
 		return 0;
 	return build->target->kind == TARGET_LIBRARY ?
 		       refuse_exported(signature, diag) :

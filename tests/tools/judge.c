@@ -635,6 +635,17 @@ static const struct sample constants[] = {
 	  .code = "data-changed",
 	  .says = { "variable t (a.c): b.c reads it as well",
 		    "--force-data t" } },
+	{ .name = "a table that another object reads, which changes with it",
+	  .files = { { "a.c", "const int t[] = { 1, 2, 3, 9 };\n"
+			      "int f(int a) { return t[a]; }\n",
+		       "const int t[] = { 1, 2, 4, 9 };\n"
+		       "int f(int a) { return t[a]; }\n" },
+		     { "b.c", "extern const int t[];\n"
+			      "int g(int a) { return t[a]; }\n"
+			      "int h(int a) { return a * 3; }\n",
+		       "extern const int t[];\n"
+		       "int g(int a) { return t[a]; }\n"
+		       "int h(int a) { return a * 5; }\n" }, MAIN } },
 	{ "the same, forced",
 	  { { "a.c", "const int t[] = { 1, 2, 3, 9 };\n"
 		     "int f(int a) { return t[a]; }\n",
@@ -1203,6 +1214,60 @@ static const struct sample names[] = {
 	  .says = { "f() (a.c): g() was the same function", "b.c" } },
 };
 
+/* ---- functions of another object ---------------------------------------- */
+
+#define WEAK_G "__attribute__((weak)) int g(int a) { return a * 3; }\n"
+#define CALLS_G STAY("b.c", "int g(int); int h(int a) { return g(a) + 1; }\n")
+#define F5 "int f(int a) { return a * 5; }\n"
+
+static const struct sample moves[] = {
+	{ "to another file, and a caller stays",
+	  { { "a.c", F "int g(int a) { return a * 3; }\n", F5 },
+	    { "m.c", "int f(int), x = 1; int main(void) { return f(x); }\n",
+	      "int f(int), x = 1; int main(void) { return f(x); }\n"
+	      "int g(int a) { return a * 4; }\n" }, CALLS_G },
+	  .code = "definition-moved",
+	  .says = { "g(): of a.c, in the patched source of m.c; ", "b.c" } },
+	{ .name = "to another file, with all callers",
+	  .files = { { "a.c", "int g(int a) { return a * 3; }\n"
+			      "int f(int a) { return g(a) + 1; }\n",
+		       "int g(int); int f(int a) { return g(a) + 5; }\n" },
+		     { "b.c", "int x;\n",
+		       "int x; int g(int a) { return a * 4; }\n" }, MAIN } },
+	{ "a weak one that is overridden",
+	  { { "a.c", F, F5 "int g(int a) { return a * 4; }\n" },
+	    STAY("b.c", WEAK_G "int h(int a) { return g(a) + 1; }\n"),
+	    STAY("m.c", "int f(int), g(int);\n"
+			   "int main(int c, char **v)\n"
+			   "{ (void)v; return f(c) + g(c); }\n") },
+	  .code = "definition-moved",
+	  .says = { "g(): of ", "b.c, in the patched source of a.c; " } },
+	{ "a weak one that comes back",
+	  { { "a.c", F "int g(int a) { return a * 4; }\n", F5 },
+	    STAY("b.c", WEAK_G "int h(int a) { return g(a) + 1; }\n"),
+	    STAY("m.c", "int f(int), g(int);\n"
+			   "int main(int c, char **v)\n"
+			   "{ (void)v; return f(c) + g(c); }\n") },
+	  .code = "definition-moved", .says = { "g(): of a.c", "b.c; " } },
+	{ "an alias that another file takes",
+	  { { "a.c", F "int g(int) __attribute__((alias(\"f\")));\n"
+		     "int k(int a) { return a; }\n",
+	      F "int k(int a) { return a * 7; }\n" },
+	    { "m.c", "int f(int), x = 1; int main(void) { return f(x); }\n",
+	      "int f(int), x = 1; int main(void) { return f(x); }\n"
+	      "int g(int a) { return a * 4; }\n" }, CALLS_G },
+	  .code = "definition-moved", .says = { "g(): of a.c", "b.c" } },
+	{ .name = "a weak one that is overridden in both",
+	  .files = { { "a.c", F WEAK_G, F5 "__attribute__((weak)) "
+					   "int g(int a) { return a * 9; }\n" },
+		     STAY("b.c", "int g(int a) { return a * 4; }\n"), MAIN },
+	  .warns = { "g() (a.c) is weak, and ", "b.c overrides it" } },
+	{ .name = "a weak one more",
+	  .files = { { "a.c", F, F5 WEAK_G },
+		     STAY("b.c", WEAK_G "int h(int a) { return g(a) + 1; }\n"),
+		     MAIN } },
+};
+
 /* ---- tables of places in code ------------------------------------------- */
 
 #define LABELS(body)							\
@@ -1236,6 +1301,7 @@ TEST(signatures) { TRY(signatures); }
 TEST(nothing) { TRY(nothing); }
 TEST(words) { TRY(words); }
 TEST(names) { TRY(names); }
+TEST(moves) { TRY(moves); }
 TEST(labels) { TRY(labels); }
 TEST(removals) { TRY(removals); }
 

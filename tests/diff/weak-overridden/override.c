@@ -1,0 +1,4 @@
+int weak(int a)
+{
+	return a * 5 + 1;
+}
