@@ -4,7 +4,8 @@
  * Global names are: the program was linked. They become hidden, so that the
  * patch's objects find each other's and nothing else does. Static names may
  * repeat, and then all but the first get a number; a replacement is looked for
- * by name after the link.
+ * by name after the link. Versions (f@V1, f@@V2) are cut off: they would ask the
+ * linker for a version script.
  */
 #include "extract_internal.h"
 
@@ -37,26 +38,36 @@ static bool is_named_by_compiler(const char *name)
 	return !*name || !strncmp(name, ".L", 2);
 }
 
-static int name_symbol(struct extract *extract, struct object_edit *edit,
-		       size_t symbol, bool local)
+static int make_unique(struct extract *extract, struct object_edit *edit,
+		       size_t symbol)
 {
-	const Elf64_Sym *entry = &edit->symbols[symbol].symbol;
 	const char *name = edit_symbol_name(edit, symbol);
-	owned(free_p) char *unique = NULL;
+	owned(free_p) char *plain = strndup(name, strcspn(name, "@"));
+	owned(free_p) char *unique =
+		plain ? extract_unique_name(extract, plain) : NULL;
 
-	if (is_named_by_compiler(name) ||
-	    local != (ELF64_ST_BIND(entry->st_info) == STB_LOCAL))
-		return 0;
-	if (!local)
-		return strings_add(&extract->names, name);
-	unique = extract_unique_name(extract, name);
 	if (!unique)
 		return -ENOMEM;
 	return strcmp(unique, name) ? edit_rename(edit, symbol, unique) : 0;
 }
 
+/* First all names that have to stay, then those that may get a number. */
+static int name_symbol(struct extract *extract, struct object_edit *edit,
+		       size_t symbol, bool flexible)
+{
+	const Elf64_Sym *entry = &edit->symbols[symbol].symbol;
+	const char *name = edit_symbol_name(edit, symbol);
+
+	if (is_named_by_compiler(name) ||
+	    flexible != (ELF64_ST_BIND(entry->st_info) == STB_LOCAL ||
+			 strchr(name, '@')))
+		return 0;
+	return flexible ? make_unique(extract, edit, symbol) :
+			  strings_add(&extract->names, name);
+}
+
 static int name_item(struct extract *extract, const struct place *place,
-		     bool local)
+		     bool flexible)
 {
 	const struct item *item = place->item;
 	struct object_edit *edit = &place->unit->edit;
@@ -65,9 +76,9 @@ static int name_item(struct extract *extract, const struct place *place,
 	if (fate_of(place->unit, item)->kind != FATE_KEPT)
 		return 0;
 	if (item->symbol)
-		r = name_symbol(extract, edit, item->symbol, local);
+		r = name_symbol(extract, edit, item->symbol, flexible);
 	for (size_t i = 0; i < item->nr_aliases && !r; i++)
-		r = name_symbol(extract, edit, item->aliases[i], local);
+		r = name_symbol(extract, edit, item->aliases[i], flexible);
 	return r;
 }
 
