@@ -152,15 +152,27 @@ static int find_callers(struct signature *signature)
 	return callers_each(build, target->vaddr, check_caller, signature);
 }
 
-/* ---- callers in its own object ------------------------------------------ */
+/* ---- callers in its own object, and tables that lead there -------------- */
 
-/* What a parameter points to; false: it is no pointer to a structure. */
+/* Pointers to pointers, without an end in damaged files. */
+#define POINTERS_MAX 16
+
+static bool leads_on(Dwarf_Die *type)
+{
+	return dwarf_tag(type) == DW_TAG_pointer_type ||
+	       dwarf_tag(type) == DW_TAG_array_type;
+}
+
+/* What a parameter points to at last; false: to no structure with a name. */
 static bool pointed_to(Dwarf_Die *parameter, Dwarf_Die *ret_type)
 {
-	return type_of(parameter, ret_type) && type_strip(ret_type) &&
-	       dwarf_tag(ret_type) == DW_TAG_pointer_type &&
-	       type_of(ret_type, ret_type) && type_strip(ret_type) &&
-	       is_aggregate_tag(dwarf_tag(ret_type)) &&
+	bool known = type_of(parameter, ret_type) && type_strip(ret_type) &&
+		     leads_on(ret_type);
+
+	for (unsigned int i = 0; known && leads_on(ret_type); i++)
+		known = i < POINTERS_MAX && type_of(ret_type, ret_type) &&
+			type_strip(ret_type);
+	return known && is_aggregate_tag(dwarf_tag(ret_type)) &&
 	       dwarf_diename(ret_type);
 }
 
@@ -206,8 +218,7 @@ static int find_own_callers(struct signature *signature)
 		const struct item *item = unit->items[i];
 		char words[256];
 
-		if (item == change->original || !item_is_code(item) ||
-		    item->verdict != VERDICT_SAME ||
+		if (item == change->original || item->verdict != VERDICT_SAME ||
 		    !refers_to(item, change->original))
 			continue;
 		r = strings_addf(&signature->callers, "%s (%s)",

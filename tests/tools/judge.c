@@ -1025,6 +1025,40 @@ static const struct sample signatures[] = {
 	      "{ return p->b++; }\n"
 	      "int f(void *p) { return g(p) + 1; }\n" }, MAIN },
 	  .code = "signature-changed", .says = { "struct two *", "f() (a.c)" } },
+	{ "a pointer to a pointer to another structure, handed on",
+	  { { "a.c", "struct one { int a; }; struct two { int x, b; };\n"
+		     "static " NOINLINE "int g(struct one **p)\n"
+		     "{ return (*p)->a++; }\n"
+		     "int f(void *p) { return g(p) + 1; }\n",
+	      "struct one { int a; }; struct two { int x, b; };\n"
+	      "static " NOINLINE "int g(struct two **p)\n"
+	      "{ return (*p)->b++; }\n"
+	      "int f(void *p) { return g(p) + 1; }\n" }, MAIN },
+	  .code = "signature-changed", .says = { "struct two **", "f() (a.c)" } },
+	{ "a list of pointers to another structure, handed on",
+	  { { "a.c", "struct one { int a; }; struct two { int x, b; };\n"
+		     "static " NOINLINE "int g(struct one *(*p)[2])\n"
+		     "{ return (*p)[1]->a++; }\n"
+		     "int f(void *p) { return g(p) + 1; }\n",
+	      "struct one { int a; }; struct two { int x, b; };\n"
+	      "static " NOINLINE "int g(struct two *(*p)[2])\n"
+	      "{ return (*p)[1]->b++; }\n"
+	      "int f(void *p) { return g(p) + 1; }\n" }, MAIN },
+	  .code = "signature-changed", .says = { "struct two *" } },
+	{ "a pointer to another structure, handed on through a table",
+	  { { "a.c", "struct one { int a; }; struct two { int x, b; };\n"
+		     "static int g(struct one *p) { return p->a++; }\n"
+		     "static int h(struct one *p) { return p->a--; }\n"
+		     "int (*const t[])(void *) = { (int (*)(void *))g,\n"
+		     "(int (*)(void *))h };\n"
+		     "int f(int a, void *p) { return t[a](p) + 1; }\n",
+	      "struct one { int a; }; struct two { int x, b; };\n"
+	      "static int g(struct two *p) { return p->b++; }\n"
+	      "static int h(struct two *p) { return p->b--; }\n"
+	      "int (*const t[])(void *) = { (int (*)(void *))g,\n"
+	      "(int (*)(void *))h };\n"
+	      "int f(int a, void *p) { return t[a](p) + 1; }\n" }, MAIN },
+	  .code = "signature-changed", .says = { "variable t (a.c)" } },
 	{ .name = "a static function's pointer to another structure, made anew",
 	  .files = { { "a.c", "struct one { int a; }; struct two { int x, b; };\n"
 			      "static " NOINLINE "int g(struct one *p)\n"
