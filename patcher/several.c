@@ -148,6 +148,7 @@ void several_release(struct several *several)
 	for (size_t i = 0; several->builds && i < several->nr; i++)
 		if (several->builds[i])
 			build_free(several->builds[i]);
+	rebuilds_release(&several->rebuilds); /* while there are options */
 	for (size_t i = 0; several->directory && i < several->nr; i++) {
 		unlink(several->options[i].output);
 		free((char *)several->options[i].output);
@@ -159,5 +160,4 @@ void several_release(struct several *several)
 	free(several->options);
 	free(several->builds);
 	strings_release(&several->unchanged);
-	rebuilds_release(&several->rebuilds);
 }
