@@ -280,26 +280,36 @@ const struct symbol *symbols_function_at(const struct symbols *symbols,
 }
 
 /*
- * The end of what stands before @vaddr. A label without a size (assembly) may
- * cover everything up to here.
+ * A label without a size (assembly, the C library's start files) may cover
+ * everything up to the next symbol.
  */
+static uint64_t end_of(const struct symbols *symbols, size_t index)
+{
+	const struct symbol *symbol = symbols->code[index];
+
+	if (symbol->size)
+		return symbol->vaddr + symbol->size;
+	while (++index < symbols->nr_code)
+		if (symbols->code[index]->vaddr > symbol->vaddr)
+			return symbols->code[index]->vaddr;
+	return UINT64_MAX;
+}
+
+/* The end of what stands before @vaddr. */
 static uint64_t end_before(const struct symbols *symbols, uint64_t vaddr,
 			   uint64_t section_start)
 {
 	uint64_t end = section_start;
 
 	for (size_t i = 0; i < symbols->nr_code; i++) {
-		const struct symbol *symbol = symbols->code[i];
-		uint64_t stop = symbol->vaddr + symbol->size;
+		uint64_t stop = end_of(symbols, i);
 
-		if (symbol->vaddr >= vaddr)
+		if (symbols->code[i]->vaddr >= vaddr)
 			break;
-		if (!symbol->size || stop > vaddr)
-			stop = vaddr;
-		if (symbol->vaddr >= section_start && stop > end)
+		if (symbols->code[i]->vaddr >= section_start && stop > end)
 			end = stop;
 	}
-	return end;
+	return end < vaddr ? end : vaddr;
 }
 
 struct symbol_gaps symbols_gaps(const struct symbols *symbols,
