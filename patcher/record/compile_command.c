@@ -9,7 +9,9 @@
 #include "compile_command.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../../lib/cleanup.h"
 #include "program_name.h"
@@ -312,8 +314,35 @@ static bool has_language(const struct compile_command *command,
 	return false;
 }
 
+/* A build that gives them itself knows why. */
+static bool gives_date(const struct compile_command *command)
+{
+	for (size_t i = 0; i < command->arguments.nr; i++)
+		if (strstr(command->arguments.items[i], "__DATE__") ||
+		    strstr(command->arguments.items[i], "__TIME__"))
+			return true;
+	return false;
+}
+
+/* -D__DATE__="Jan  1 1970" -D__TIME__="00:00:00" */
+static int add_date(const struct compile_command *command, const char *epoch,
+		    struct strings *list)
+{
+	const time_t seconds = (time_t)strtoll(epoch, NULL, 10);
+	char date[64], time[32];
+	struct tm tm;
+
+	if (gives_date(command) || !gmtime_r(&seconds, &tm) ||
+	    !strftime(date, sizeof(date), "-D__DATE__=\"%b %e %Y\"", &tm) ||
+	    !strftime(time, sizeof(time), "-D__TIME__=\"%T\"", &tm))
+		return 0;
+	return strings_add(list, "-Wno-builtin-macro-redefined") ?:
+	       strings_add(list, date) ?: strings_add(list, time);
+}
+
 static int add_flags(const struct compile_command *command,
-		     const char *prefix_map, struct strings *list)
+		     const char *prefix_map, const char *epoch,
+		     struct strings *list)
 {
 	bool c = has_language(command, LANGUAGE_C) ||
 		 has_language(command, LANGUAGE_HEADER);
@@ -324,6 +353,8 @@ static int add_flags(const struct compile_command *command,
 			list, "-ffunction-sections -fdata-sections -g");
 	if (!r && c && command->split_dwarf)
 		r = strings_add(list, "-gno-split-dwarf");
+	if (!r && c && epoch)
+		r = add_date(command, epoch, list);
 	if (!r && prefix_map &&
 	    (c || has_language(command, LANGUAGE_ASSEMBLER_CPP)))
 		r = strings_addf(list, "-ffile-prefix-map=%s", prefix_map);
@@ -332,7 +363,7 @@ static int add_flags(const struct compile_command *command,
 
 int compile_command_amend(const struct compile_command *command,
 			  char *const *original, const char *prefix_map,
-			  struct strings *ret_arguments)
+			  const char *epoch, struct strings *ret_arguments)
 {
 	struct strings list = { 0 };
 	bool added = false;
@@ -342,13 +373,13 @@ int compile_command_amend(const struct compile_command *command,
 		/* Behind "--" options are file names. */
 		if (!added && !strcmp(*original, "--")) {
 			added = true;
-			r = add_flags(command, prefix_map, &list);
+			r = add_flags(command, prefix_map, epoch, &list);
 		}
 		if (!r)
 			r = strings_add(&list, *original);
 	}
 	if (!r && !added)
-		r = add_flags(command, prefix_map, &list);
+		r = add_flags(command, prefix_map, epoch, &list);
 	if (r < 0)
 		strings_release(&list);
 	else

@@ -63,6 +63,8 @@ char *compile_command_output(const struct compile_command *command,
  * compile_command_amend() - the arguments to run it with
  * @original:	as they were given, response files and all
  * @prefix_map: for -ffile-prefix-map, or NULL
+ * @epoch:	seconds that are the time of compilation, for a compiler that
+ *		takes it from nowhere but the clock; or NULL
  *
  * Every source gets a section for each function and variable, and debug
  * information. Hand-written assembly is left alone.
@@ -71,4 +73,4 @@ char *compile_command_output(const struct compile_command *command,
  */
 int compile_command_amend(const struct compile_command *command,
 			  char *const *original, const char *prefix_map,
-			  struct strings *ret_arguments);
+			  const char *epoch, struct strings *ret_arguments);

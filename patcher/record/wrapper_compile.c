@@ -24,6 +24,7 @@
 #include "compile_command.h"
 #include "journal.h"
 #include "object_kind.h"
+#include "program_name.h"
 #include "wrapper.h"
 
 #define MAX_OBJECT ((size_t)2 << 30)
@@ -217,13 +218,25 @@ static bool is_amended(const struct wrapper *wrapper,
 	return command->nr > nr;
 }
 
+/* clang obeys SOURCE_DATE_EPOCH only since its version 16. */
+static const char *epoch_for(const struct wrapper *wrapper)
+{
+	owned(free_p) char *real = realpath(wrapper->program, NULL);
+
+	return strstr(program_base(wrapper->program), "clang") ||
+			       (real && strstr(program_base(real), "clang")) ?
+		       getenv("SOURCE_DATE_EPOCH") :
+		       NULL;
+}
+
 static int run_amended(const struct run *run)
 {
 	const struct wrapper *wrapper = run->wrapper;
 	struct strings arguments = { 0 }, command = { 0 };
 	int r = compile_command_amend(
 		&run->command, wrapper->arguments + 1,
-		useful_map(getenv("HOTFIX_RECORD_PREFIX_MAP")), &arguments);
+		useful_map(getenv("HOTFIX_RECORD_PREFIX_MAP")),
+		epoch_for(wrapper), &arguments);
 	int status = 0;
 	pid_t pid;
 

@@ -138,7 +138,8 @@ TEST(what_a_compiler_is_asked_for)
 	}
 }
 
-static char *amend(const char *words, const char *prefix_map)
+static char *amend(const char *words, const char *prefix_map,
+		   const char *epoch)
 {
 	struct strings list = { 0 }, amended = { 0 };
 	struct compile_command command = { 0 };
@@ -146,7 +147,8 @@ static char *amend(const char *words, const char *prefix_map)
 
 	split(&list, words);
 	if (!compile_command_parse(list.items, &command) &&
-	    !compile_command_amend(&command, list.items, prefix_map, &amended))
+	    !compile_command_amend(&command, list.items, prefix_map, epoch,
+				   &amended))
 		text = strings_join(&amended);
 	compile_command_release(&command);
 	strings_release(&amended);
@@ -177,7 +179,34 @@ TEST(what_is_added)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		char *got = amend(cases[i].words, cases[i].map);
+		char *got = amend(cases[i].words, cases[i].map, NULL);
+
+		if (!got || strcmp(got, cases[i].want))
+			TAP_FAIL("%s: \"%s\", not \"%s\"", cases[i].words,
+				 got ?: "", cases[i].want);
+		free(got);
+	}
+}
+
+TEST(date_of_a_compiler_that_has_only_the_clock)
+{
+	static const struct {
+		const char *words, *epoch, *want;
+	} cases[] = {
+		{ "-c a.c", "0",
+		  "-c a.c " FLAGS " -Wno-builtin-macro-redefined "
+		  "-D__DATE__=\"Jan  1 1970\" -D__TIME__=\"00:00:00\"" },
+		{ "-c a.c", "1700000000",
+		  "-c a.c " FLAGS " -Wno-builtin-macro-redefined "
+		  "-D__DATE__=\"Nov 14 2023\" -D__TIME__=\"22:13:20\"" },
+		/* The build has its own. */
+		{ "-D__DATE__=1 -c a.c", "0", "-D__DATE__=1 -c a.c " FLAGS },
+		{ "-D __TIME__=1 -c a.c", "0", "-D __TIME__=1 -c a.c " FLAGS },
+		{ "-c a.s", "0", "-c a.s" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char *got = amend(cases[i].words, NULL, cases[i].epoch);
 
 		if (!got || strcmp(got, cases[i].want))
 			TAP_FAIL("%s: \"%s\", not \"%s\"", cases[i].words,
