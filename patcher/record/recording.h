@@ -100,6 +100,8 @@ void recording_release(struct recording *recording);
  * @prefix_map:  "OLD=NEW" for -ffile-prefix-map, or NULL
  * @line_map:    a file of source/line_map.h that compilers of generated sources
  *		 are to obey, or NULL
+ * @generated:   with it: what generated_files.h has kept of the build before,
+ *		 or NULL
  *
  * Adds "NAME=VALUE" lines (LD_PRELOAD, CCACHE_DISABLE=1, HOTFIX_RECORD_...).
  * Objects below /usr or /lib are taken for the system's; a caller whose source
@@ -110,8 +112,8 @@ void recording_release(struct recording *recording);
  * -errno.
  */
 int recording_environment(const char *directory, const char *prefix_map,
-			  const char *line_map, struct strings *environment,
-			  struct hf_diag *diag);
+			  const char *line_map, const char *generated,
+			  struct strings *environment, struct hf_diag *diag);
 
 /**
  * recording_command() - the command to start under these variables

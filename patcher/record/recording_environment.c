@@ -103,7 +103,7 @@ static int add_date(struct strings *environment)
 
 static int add_variables(struct strings *environment, const char *tools,
 			 const char *directory, const char *prefix_map,
-			 const char *line_map)
+			 const char *line_map, const char *generated)
 {
 	int r = add_preload(environment, tools);
 
@@ -123,18 +123,22 @@ static int add_variables(struct strings *environment, const char *tools,
 		r = add_optional(environment, "HOTFIX_RECORD_LINE_MAP",
 				 line_map);
 	if (!r)
+		r = add_optional(environment, "HOTFIX_RECORD_GENERATED",
+				 generated);
+	if (!r)
 		r = add_date(environment);
 	/* A compiler that does not run cannot be watched. */
 	return r ? r : strings_add(environment, "CCACHE_DISABLE=1");
 }
 
 int recording_environment(const char *directory, const char *prefix_map,
-			  const char *line_map, struct strings *environment,
-			  struct hf_diag *diag)
+			  const char *line_map, const char *generated,
+			  struct strings *environment, struct hf_diag *diag)
 {
 	owned(free_p) char *tools = NULL;
 	owned(free_p) char *path = NULL;
 	owned(free_p) char *map = NULL;
+	owned(free_p) char *before = NULL;
 	int r = find_both(&tools, diag);
 
 	if (!r)
@@ -146,8 +150,10 @@ int recording_environment(const char *directory, const char *prefix_map,
 	/* Compilers run in other directories. */
 	path = journal_path(directory);
 	map = line_map ? journal_path(line_map) : NULL;
-	if (!path || (line_map && !map) ||
-	    add_variables(environment, tools, path, prefix_map, map) < 0)
+	before = generated ? journal_path(generated) : NULL;
+	if (!path || (line_map && !map) || (generated && !before) ||
+	    add_variables(environment, tools, path, prefix_map, map, before) <
+		    0)
 		return hf_fail(diag, -ENOMEM, "cannot watch a build");
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "build_key.h"
 #include "build_process.h"
 #include "copy_tree.h"
+#include "generated_files.h"
 #include "namespace.h"
 
 struct workspace {
@@ -17,7 +18,7 @@ struct workspace {
 	char *prefix_map; /* NULL: none */
 	char *source;	  /* real path of DIR */
 	char *directory;  /* CACHE/KEY, or a temporary one */
-	char *tree, *original, *patched, *log;
+	char *tree, *original, *patched, *generated, *log;
 	char *description;
 	int lock;	  /* -1: no cache */
 	bool is_built;	  /* the cache has the original build */
@@ -148,9 +149,10 @@ static int name_places(struct workspace *workspace, struct hf_diag *diag)
 	workspace->tree = text_format("%s/tree", directory);
 	workspace->original = text_format("%s/original", directory);
 	workspace->patched = text_format("%s/patched", directory);
+	workspace->generated = text_format("%s/generated", directory);
 	workspace->log = text_format("%s/build.log", directory);
 	return workspace->tree && workspace->original && workspace->patched &&
-			       workspace->log ?
+			       workspace->generated && workspace->log ?
 		       0 :
 		       hf_fail(diag, -ENOMEM, "cannot build");
 }
@@ -163,6 +165,8 @@ static int remove_leftovers(const struct workspace *workspace,
 
 	if (!r)
 		r = tree_remove(workspace->patched, diag);
+	if (!r)
+		r = tree_remove(workspace->generated, diag);
 	if (!r && !workspace->is_built)
 		r = tree_remove(workspace->original, diag);
 	if (!r)
@@ -251,6 +255,8 @@ static void remove_places(const struct workspace *workspace)
 		tree_remove(workspace->tree, NULL);
 	if (workspace->patched)
 		tree_remove(workspace->patched, NULL);
+	if (workspace->generated)
+		tree_remove(workspace->generated, NULL);
 }
 
 void workspace_close(struct workspace *workspace)
@@ -265,6 +271,7 @@ void workspace_close(struct workspace *workspace)
 	free(workspace->tree);
 	free(workspace->original);
 	free(workspace->patched);
+	free(workspace->generated);
 	free(workspace->log);
 	free(workspace->description);
 	free(workspace);
@@ -275,8 +282,9 @@ static int put_recording(const struct workspace *workspace,
 			 struct strings *environment, struct hf_diag *diag)
 {
 	struct strings ours = { 0 };
+	const char *generated = line_map ? workspace->generated : NULL;
 	int r = recording_environment(recording, workspace->prefix_map,
-				      line_map, &ours, diag);
+				      line_map, generated, &ours, diag);
 
 	for (size_t i = 0; i < ours.nr && !r; i++)
 		r = build_environment_put(environment, ours.items[i]);
@@ -384,9 +392,13 @@ int workspace_build_original(struct workspace *workspace,
 			     struct recording *ret_recording,
 			     struct hf_diag *diag)
 {
-	if (workspace->is_built)
-		return recording_read(workspace->original, ret_recording, diag);
-	return build_anew(workspace, ret_recording, diag);
+	int r = workspace->is_built ?
+			recording_read(workspace->original, ret_recording,
+				       diag) :
+			build_anew(workspace, ret_recording, diag);
+
+	return r ?: generated_files_keep(workspace->tree, workspace->source,
+					 workspace->generated, diag);
 }
 
 int workspace_build_patched(struct workspace *workspace, const char *line_map,

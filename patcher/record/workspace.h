@@ -14,6 +14,7 @@
  *	                      there is a cache: the next diff starts from it)
  *	  original/           recording of the original build
  *	  patched/            recording of the patched one
+ *	  generated/          the C sources that the original build has made
  *	  build.log           what the builds printed
  *
  * KEY is a digest of: every path, mode and content of DIR, the build command,

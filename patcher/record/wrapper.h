@@ -13,6 +13,9 @@
 
 #include "../../lib/diag.h"
 #include "../array.h"
+#include "compile_command.h"
+
+struct generated_origin;
 
 struct wrapper {
 	const char *directory; /* of the recording */
@@ -47,6 +50,20 @@ int wrapper_end(int status);
 int wrapper_command(const struct wrapper *wrapper,
 		    const struct strings *arguments,
 		    struct strings *ret_command);
+
+/* --- wrapper_includes.c ---------------------------------------------------- */
+
+/**
+ * wrapper_moved_includes() - generated files that a compilation reads and whose
+ * lines have moved against the original build
+ * @files: real paths are added
+ *
+ * Return: 0; -ENOMEM; -errno.
+ */
+int wrapper_moved_includes(const struct wrapper *wrapper,
+			   const struct compile_command *command,
+			   const struct generated_origin *origin,
+			   struct strings *files);
 
 /* --- wrapper_compile.c, wrapper_link.c ------------------------------------- */
 

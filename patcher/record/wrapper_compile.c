@@ -153,19 +153,44 @@ static void check_linker(const struct run *run)
 
 /* --- running it ------------------------------------------------------------ */
 
+static void restore_file(const struct run *run, const char *path,
+			 const struct generated_origin *origin)
+{
+	struct hf_diag diag = { 0 };
+
+	if (generated_restore_lines(path, ".", origin, &diag) < 0)
+		journal_failure(run->wrapper->directory,
+				"the lines of %s were not restored: %s", path,
+				diag.message);
+}
+
+static void restore_included(const struct run *run,
+			     const struct generated_origin *origin)
+{
+	struct strings files = { 0 };
+	int r = wrapper_moved_includes(run->wrapper, &run->command, origin,
+				       &files);
+
+	if (r < 0)
+		journal_failure(run->wrapper->directory,
+				"what %s reads was not seen: %s",
+				run->command.inputs[0].name, strerror(-r));
+	for (size_t i = 0; i < files.nr; i++)
+		restore_file(run, files.items[i], origin);
+	strings_release(&files);
+}
+
 static void restore_lines(const struct run *run, const char *line_map)
 {
-	for (size_t i = 0; i < run->command.nr_inputs; i++) {
-		const struct command_input *input = &run->command.inputs[i];
-		struct hf_diag diag = { 0 };
+	const struct generated_origin origin = {
+		line_map, getenv("HOTFIX_RECORD_GENERATED")
+	};
 
-		if (input->language == LANGUAGE_C &&
-		    generated_restore_lines(input->name, ".", line_map,
-					    &diag) < 0)
-			journal_failure(run->wrapper->directory,
-					"the lines of %s were not restored: %s",
-					input->name, diag.message);
-	}
+	for (size_t i = 0; i < run->command.nr_inputs; i++)
+		if (run->command.inputs[i].language == LANGUAGE_C)
+			restore_file(run, run->command.inputs[i].name, &origin);
+	if (origin.generated && run->command.nr_inputs)
+		restore_included(run, &origin);
 }
 
 /* "OLD=NEW" where that maps something; NULL. */

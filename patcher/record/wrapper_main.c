@@ -27,7 +27,7 @@ static int record(const char *earlier, const char *directory, char **command)
 {
 	struct strings environment = { 0 }, words = { 0 }, watched = { 0 };
 	struct hf_diag diag = { 0 };
-	int r = recording_environment(directory, NULL, NULL, &environment,
+	int r = recording_environment(directory, NULL, NULL, NULL, &environment,
 				      &diag);
 
 	if (!r && earlier)

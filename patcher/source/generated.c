@@ -13,6 +13,7 @@
 #include "line_map.h"
 #include "numbering.h"
 #include "renumber.h"
+#include "scratch.h"
 
 #define SOURCE_SIZE_MAX (1u << 30)
 
@@ -23,6 +24,7 @@ static const char mark[] = "/* hotfix: numbers of #line restored */\n";
 /* A generated source, and what each of its lines was generated from. */
 struct generated {
 	const char *directory;
+	const char *before; /* its counterpart of the original build; NULL */
 	const struct line_map *map;
 	struct buffer text;
 	struct c_lines lines;
@@ -261,6 +263,63 @@ static int put_in_place(const char *path, const struct buffer *text,
 	return r;
 }
 
+static int keep_numbers(const struct buffer *before, const struct buffer *now,
+			struct buffer *ret_text)
+{
+	owned(free_p) struct line_change *changes = NULL;
+	struct scratch scratch;
+	size_t nr = 0;
+	int r = scratch_open(&scratch, NULL);
+
+	if (r)
+		return r;
+	r = scratch_line_changes(&scratch, before, now, &changes, &nr, NULL);
+	scratch_close(&scratch);
+	return r ?: numbering_keep(before, now, changes, nr, ret_text);
+}
+
+static bool is_equal(const struct buffer *a, const struct buffer *b)
+{
+	return a->size == b->size &&
+	       (!a->size || !memcmp(a->data, b->data, a->size));
+}
+
+static int renumber_from(struct generated *source, const struct buffer *before,
+			 struct buffer *text)
+{
+	struct buffer kept;
+	int r;
+
+	if (is_equal(before, text))
+		return 0;
+	r = keep_numbers(before, text, &kept);
+	if (r)
+		return r;
+	source->changed |= !is_equal(&kept, text);
+	buffer_release(text);
+	*text = kept;
+	return 0;
+}
+
+/* Lines that moved, and nothing says from where: by the file itself, as the
+   original build has made it. */
+static int renumber_by_counterpart(struct generated *source,
+				   struct buffer *text)
+{
+	struct buffer before;
+	int r;
+
+	if (!source->before || access(source->before, F_OK) < 0)
+		return 0;
+	r = file_read(AT_FDCWD, source->before, SOURCE_SIZE_MAX, &before,
+		      NULL);
+	if (r)
+		return r;
+	r = renumber_from(source, &before, text);
+	buffer_release(&before);
+	return r;
+}
+
 static int restore(struct generated *source, const char *path,
 		   const struct stat *st)
 {
@@ -271,6 +330,8 @@ static int restore(struct generated *source, const char *path,
 		r = rewrite(source);
 	if (!r)
 		r = renumber_rest(source, &text);
+	if (!r)
+		r = renumber_by_counterpart(source, &text);
 	if (!r && source->changed)
 		r = put_in_place(path, &text, st);
 	buffer_release(&text);
@@ -297,28 +358,84 @@ static int read_and_restore(const char *path, const struct stat *st,
 		   0;
 }
 
+/* Below the tree as everybody sees it; NULL: elsewhere, or ENOMEM. */
+static char *counterpart_of(const struct line_map *map, const char *generated,
+			    const char *path)
+{
+	owned(free_p) char *copy = generated ? strdup(path) : NULL;
+	const char *below = copy ? below_tree(map, copy) : NULL;
+
+	return below ? text_format("%s/%s", generated, below) : NULL;
+}
+
+static int restore_by_map(const char *path, const struct stat *st,
+			  const char *directory,
+			  const struct generated_origin *origin,
+			  struct hf_diag *diag)
+{
+	struct generated generated = { .directory = directory };
+	owned(free_p) char *before = NULL;
+	struct line_map map;
+	int r = line_map_read(origin->line_map, &map, diag);
+
+	if (r)
+		return r;
+	before = counterpart_of(&map, origin->generated, path);
+	generated.before = before;
+	generated.map = &map;
+	if (map.files.nr || before)
+		r = read_and_restore(path, st, &generated, diag);
+	generated_release(&generated);
+	line_map_release(&map);
+	return r;
+}
+
 int generated_restore_lines(const char *source, const char *directory,
-			    const char *line_map, struct hf_diag *diag)
+			    const struct generated_origin *origin,
+			    struct hf_diag *diag)
 {
 	owned(free_p) char *path = realpath(source, NULL);
-	struct generated generated = { .directory = directory };
-	struct line_map map;
 	struct stat st, map_st;
-	int r;
 
 	if (!path || stat(path, &st) < 0)
 		return hf_fail(diag, -errno, "cannot look at %s", source);
 	/* The usual case: it was not generated since. */
-	if (!stat(line_map, &map_st) &&
+	if (!stat(origin->line_map, &map_st) &&
 	    !is_newer(&st.st_mtim, &map_st.st_mtim))
 		return 0;
-	r = line_map_read(line_map, &map, diag);
-	if (r)
-		return r;
-	generated.map = &map;
-	if (map.files.nr)
-		r = read_and_restore(path, &st, &generated, diag);
-	generated_release(&generated);
-	line_map_release(&map);
-	return r;
+	return restore_by_map(path, &st, directory, origin, diag);
+}
+
+static size_t count_lines(const struct buffer *text)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < text->size; i++)
+		nr += text->data[i] == '\n';
+	return nr;
+}
+
+static bool has_other_lines(const char *path, const char *before)
+{
+	struct buffer old = { 0 }, new = { 0 };
+	bool moved = !file_read(AT_FDCWD, before, SOURCE_SIZE_MAX, &old, NULL) &&
+		     !file_read(AT_FDCWD, path, SOURCE_SIZE_MAX, &new, NULL) &&
+		     !is_restored(&new) &&
+		     count_lines(&old) != count_lines(&new);
+
+	buffer_release(&old);
+	buffer_release(&new);
+	return moved;
+}
+
+bool generated_lines_moved(const char *path, const char *name,
+			   const struct generated_origin *origin)
+{
+	owned(free_p) char *before =
+		text_format("%s/%s", origin->generated, name);
+	struct stat st, map_st;
+
+	return before && !stat(path, &st) && !stat(origin->line_map, &map_st) &&
+	       is_newer(&st.st_mtim, &map_st.st_mtim) &&
+	       has_other_lines(path, before);
 }

@@ -58,13 +58,16 @@ static void write_map(void)
 	stamp("map", 1000);
 }
 
+/* With the original build's files in before/. */
 static int restore_in(const char *directory)
 {
 	owned(free_p) char *source = path_of("tree/src/gram.c");
 	owned(free_p) char *where = path_of(directory);
 	owned(free_p) char *map = path_of("map");
+	owned(free_p) char *before = path_of("before");
+	const struct generated_origin origin = { map, before };
 
-	return generated_restore_lines(source, where, map, NULL);
+	return generated_restore_lines(source, where, &origin, NULL);
 }
 
 static void check_restored(const char *text, const char *want)
@@ -162,6 +165,74 @@ TEST(names)
 		       "#line 12 \\\"gram.y\\\"\";\n");
 }
 
+static void check_counterpart(const char *before, const char *text,
+			      const char *want)
+{
+	owned(free_p) char *path = path_of("before/src/gram.c");
+
+	put("before/src/gram.c", before);
+	check_restored(text, want);
+	unlink(path);
+}
+
+/* Nothing in the text says where its lines come from. */
+TEST(numbers_of_the_counterpart)
+{
+	check_counterpart("a;\nb;\nc;\n", "a;\nx;\nx;\nb;\nc;\n",
+			  "a;\nx;\nx;\n#line 2\nb;\nc;\n" MARK);
+	if (tap_failed)
+		return;
+	check_counterpart("a;\nb;\nc;\n", "b;\nc;\n",
+			  "#line 2\nb;\nc;\n" MARK);
+	if (tap_failed)
+		return;
+	/* Equal lines, or equally many: nothing to do. */
+	check_counterpart("a;\nb;\n", "a;\nb;\n", "a;\nb;\n");
+	if (tap_failed)
+		return;
+	check_counterpart("a;\nb;\n", "x;\nb;\n", "x;\nb;\n");
+}
+
+/* A #line of a part, counted in that part, leads astray in the whole. */
+TEST(directives_of_a_part)
+{
+	check_counterpart("a;\nb;\nc;\nd;\n", "a;\nb;\nx;\n#line 1\nc;\nd;\n",
+			  "a;\nb;\nx;\n#line 1\n#line 3\nc;\nd;\n" MARK);
+	if (tap_failed)
+		return;
+	/* Of a grammar, and of the generated file itself behind an action. */
+	check_counterpart("#line 9 \"gram.y\"\na9;\na10;\n#line 5 \"gram.c\"\n"
+			  "b;\n",
+			  "#line 9 \"gram.y\"\na9;\nx;\na10;\n"
+			  "#line 6 \"gram.c\"\nb;\n",
+			  "#line 9 \"gram.y\"\na9;\nx;\n#line 10\n#line 10\na10;\n"
+			  "#line 6 \"gram.c\"\n#line 5\nb;\n" MARK);
+}
+
+static bool lines_moved(const char *before, const char *text, long time)
+{
+	owned(free_p) char *path = path_of("tree/src/gram.c");
+	owned(free_p) char *map = path_of("map");
+	owned(free_p) char *generated = path_of("before");
+	const struct generated_origin origin = { map, generated };
+
+	put("before/src/gram.c", before);
+	put("tree/src/gram.c", text);
+	stamp("tree/src/gram.c", time);
+	return generated_lines_moved(path, "src/gram.c", &origin);
+}
+
+TEST(whether_lines_moved)
+{
+	owned(free_p) char *path = path_of("before/src/gram.c");
+
+	CHECK(lines_moved("a\nb\n", "a\nx\nb\n", 2000));
+	CHECK(!lines_moved("a\nb\n", "a\nx\nb\n", 1000));
+	CHECK(!lines_moved("a\nb\n", "a\nx\n", 2000));
+	CHECK(!lines_moved("a\nb\n", "a\nb\n" MARK, 2000));
+	unlink(path);
+}
+
 /* What was not generated anew has the old numbers still. */
 TEST(older_than_the_diff)
 {
@@ -229,7 +300,7 @@ int main(int argc, char **argv)
 	if (!mkdtemp(top))
 		return 1;
 	setenv("TOP", top, 1);
-	run("cd $TOP && mkdir -p tree/src tree/other &&"
+	run("cd $TOP && mkdir -p tree/src tree/other before/src &&"
 	    "touch tree/gram.y tree/src/gram.y tree/other/lex.l");
 	write_map();
 	r = tap_main(argc, argv);
