@@ -46,6 +46,16 @@ static int refuse_tls(const struct manifest_import *import, const char *why,
 	return -ECANCELED;
 }
 
+static int refuse_slot(const struct manifest_import *import, const char *why,
+		       struct hf_diag *diag)
+{
+	if (import->kind == IMPORT_TLS)
+		return refuse_tls(import, why, diag);
+	hf_refuse(diag, "slot-unresolved", "%s cannot be reached: %s",
+		  import->name, why);
+	return -ECANCELED;
+}
+
 /*
  * @module: holds the resolver, or NULL when unknown. What the process itself
  * uses comes first; the resolver is run only when nobody has used it yet.
@@ -69,6 +79,29 @@ static int ifunc_find(const struct link_target *target,
 				     ret_value, diag);
 }
 
+/* What the loader put into a slot of the target module. */
+static int slot_read(const struct link_target *target,
+		     const struct manifest_import *import, uint64_t vaddr,
+		     uint64_t *ret_value, struct hf_diag *diag)
+{
+	const struct range *range = &target->module->range;
+	hf_addr slot = target->module->bias + vaddr;
+	int r;
+
+	if (slot % 8 || !range_contains(range, slot) ||
+	    !range_contains(range, slot + 7))
+		return refuse_slot(import, "its slot is outside of the module",
+				   diag);
+	r = process_read(target->process, slot, ret_value, sizeof(*ret_value));
+	if (r)
+		return hf_fail(diag, r, "cannot read the slot of %s",
+			       import->name);
+	if (!*ret_value)
+		return refuse_slot(import,
+				   "the loader has left its slot empty", diag);
+	return 0;
+}
+
 static int own_address(const struct link_target *target,
 		       const struct manifest_import *import,
 		       uint64_t *ret_value, struct hf_diag *diag)
@@ -83,6 +116,8 @@ static int own_address(const struct link_target *target,
 			  import->name, import->vaddr, module->path);
 		return -ECANCELED;
 	}
+	if (import->slot)
+		return slot_read(target, import, import->slot, ret_value, diag);
 	if (import->kind == IMPORT_IFUNC)
 		return ifunc_find(target, import, module, address, ret_value,
 				  diag);
@@ -110,29 +145,6 @@ static int exported_address(const struct link_target *target,
 	return 0;
 }
 
-/* What the loader put into the module's slot at @import->tls_slot. */
-static int tls_slot_read(const struct link_target *target,
-			 const struct manifest_import *import,
-			 uint64_t *ret_value, struct hf_diag *diag)
-{
-	const struct range *range = &target->module->range;
-	hf_addr slot = target->module->bias + import->tls_slot;
-	int r;
-
-	if (slot % 8 || !range_contains(range, slot) ||
-	    !range_contains(range, slot + 7))
-		return refuse_tls(import, "its slot is outside of the module",
-				  diag);
-	r = process_read(target->process, slot, ret_value, sizeof(*ret_value));
-	if (r)
-		return hf_fail(diag, r, "cannot read the slot of %s",
-			       import->name);
-	if (!*ret_value)
-		return refuse_tls(import, "the loader has left its slot empty",
-				  diag);
-	return 0;
-}
-
 static int tls_value(const struct link_target *target,
 		     const struct manifest_import *import, uint64_t *ret_value,
 		     struct hf_diag *diag)
@@ -148,7 +160,7 @@ static int tls_value(const struct link_target *target,
 		*ret_value = (uint64_t)import->tls_offset;
 		return 0;
 	}
-	r = tls_slot_read(target, import, &value, diag);
+	r = slot_read(target, import, import->tls_slot, &value, diag);
 	if (r)
 		return r;
 	if (import->tls == IMPORT_TLS_MODULE_SLOT) {

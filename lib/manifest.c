@@ -45,7 +45,7 @@ struct member {
 	enum value_type type;
 	const char *key;
 	size_t offset, size; /* of the field */
-	bool optional;	     /* NULL, or an object that begins with NULL */
+	bool optional; /* NULL, 0, or an object that begins with NULL */
 	int64_t min, max;    /* VALUE_NUMBER, and elements of VALUE_LIST */
 	bool (*valid)(const char *text); /* VALUE_STRING */
 	const char *const *names;	 /* VALUE_ENUM, ends with NULL */
@@ -276,6 +276,8 @@ static const struct member import_members[] = {
 	OPTIONAL("source", struct manifest_import, source, is_line),
 	{ VALUE_ADDRESS, "address", FIELD(struct manifest_import, vaddr),
 	  .applies = import_is_in_module },
+	{ VALUE_ADDRESS, "slot", FIELD(struct manifest_import, slot),
+	  .optional = true, .applies = import_is_in_module },
 	NUMBER("size", struct manifest_import, size, 0, INT64_C(1) << 40),
 	OPTIONAL("version", struct manifest_import, version, is_name),
 	OPTIONAL("library", struct manifest_import, library, is_name),

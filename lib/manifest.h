@@ -92,6 +92,12 @@ struct manifest_import {
 	char *name;    /* the target's name for it */
 	char *source;  /* source file, may be NULL */
 	uint64_t vaddr;
+	/*
+	 * vaddr of the slot by which the module itself reaches what it exports
+	 * at `vaddr`; what the loader put there counts: another module's may
+	 * stand in for it. 0: none.
+	 */
+	uint64_t slot;
 	uint64_t size;	/* 0 when unknown */
 	char *version; /* symbol version for exported names, may be NULL */
 	char *library; /* soname it was found in at build time, may be NULL */

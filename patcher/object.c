@@ -15,6 +15,7 @@ static unsigned int use_of(uint32_t type)
 	case R_X86_64_PC32:
 		return USE_DIRECT;
 	case R_X86_64_TLSGD:
+		return USE_TLS | USE_TLS_MODULE;
 	case R_X86_64_GOTTPOFF:
 	case R_X86_64_TPOFF32:
 	case R_X86_64_DTPOFF32:

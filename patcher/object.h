@@ -17,6 +17,7 @@ enum use {
 	USE_ADDRESS = 1 << 1, /* its address is taken or its bytes read */
 	USE_TLS = 1 << 2,	   /* as a thread-local variable */
 	USE_DIRECT = 1 << 3,  /* assumed to be in the same module: hidden */
+	USE_TLS_MODULE = 1 << 4, /* and by its module's number */
 };
 
 struct object_import {

@@ -189,15 +189,66 @@ static int place_tls(const struct target *target, enum tls_need need,
 	return -ECANCELED;
 }
 
+/* Of two versions of one name, that of @symbol. */
+static bool is_same_symbol(const struct target *target,
+			   const struct elf_symbols *symbols, size_t index,
+			   const struct symbol *symbol)
+{
+	return index && index < symbols->nr &&
+	       symbols->entries[index].st_value == symbol->vaddr &&
+	       !strcmp(elf_symbol_name(target->file, symbols, index),
+		       symbol->name);
+}
+
+static uint64_t find_slot(const struct target *target,
+			  const struct symbol *symbol, uint32_t type)
+{
+	const struct elf_file *file = target->file;
+	struct elf_symbols symbols = elf_symbols(file, SHT_DYNSYM);
+
+	for (size_t i = 1; i < file->nr_sections; i++) {
+		const Elf64_Shdr *table = &file->sections[i];
+		const Elf64_Rela *relas =
+			table->sh_type == SHT_RELA ?
+				(const void *)elf_section_data(file, table) :
+				NULL;
+		size_t nr = relas ? elf_section_entries(table, sizeof(*relas)) :
+				    0;
+
+		for (size_t k = 0; k < nr; k++)
+			if (ELF64_R_TYPE(relas[k].r_info) == type &&
+			    is_same_symbol(target, &symbols,
+					   ELF64_R_SYM(relas[k].r_info),
+					   symbol))
+				return relas[k].r_offset;
+	}
+	return 0;
+}
+
+/* Before its first call, the slot of a function leads to what looks it up. */
+static uint64_t own_slot(const struct target *target,
+			 const struct symbol *symbol, bool called)
+{
+	uint64_t slot;
+
+	if (symbol->binding == STB_LOCAL || symbol->type == STT_TLS)
+		return 0;
+	slot = find_slot(target, symbol, R_X86_64_GLOB_DAT);
+	if (!slot && called)
+		slot = find_slot(target, symbol, R_X86_64_JUMP_SLOT);
+	return slot;
+}
+
 int import_of_symbol(const struct build *build, const struct symbol *symbol,
-		     enum tls_need need, struct manifest_import *import,
-		     struct hf_diag *diag)
+		     enum tls_need need, bool called,
+		     struct manifest_import *import, struct hf_diag *diag)
 {
 	const char *source = symbol_source(&build->symbols, symbol);
 
 	import->kind = import_kind(build, symbol);
 	import->in_module = true;
 	import->vaddr = symbol->vaddr;
+	import->slot = own_slot(build->target, symbol, called);
 	import->size = symbol->size;
 	import->name = strdup(symbol->name);
 	if (!import->name || (source && !(import->source = strdup(source))))
@@ -206,6 +257,12 @@ int import_of_symbol(const struct build *build, const struct symbol *symbol,
 	if (import->kind == IMPORT_TLS)
 		return place_tls(build->target, need, import, diag);
 	return 0;
+}
+
+static enum tls_need tls_need_of(const struct wanted *wanted)
+{
+	return wanted->import->uses & USE_TLS_MODULE ? TLS_NEED_MODULE :
+						       TLS_NEED_ANY;
 }
 
 static int find_in_module(const struct wanted *wanted,
@@ -228,7 +285,8 @@ static int find_in_module(const struct wanted *wanted,
 		r = check_use(wanted, symbol_class(symbol),
 			      build->target->name, diag);
 	if (!r)
-		r = import_of_symbol(build, symbol, TLS_NEED_ANY, import,
+		r = import_of_symbol(build, symbol, tls_need_of(wanted),
+				     wanted->import->uses == USE_CALL, import,
 				     diag);
 	return r;
 }
@@ -309,6 +367,7 @@ static bool same_thing(const struct manifest_import *a,
 		       const struct manifest_import *b)
 {
 	return a->in_module == b->in_module && a->kind == b->kind &&
+	       a->slot == b->slot && a->tls == b->tls &&
 	       (a->in_module ? a->vaddr == b->vaddr : !strcmp(a->name, b->name));
 }
 

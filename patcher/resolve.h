@@ -36,12 +36,18 @@ enum tls_need { TLS_NEED_ANY, TLS_NEED_POINTER_OFFSET, TLS_NEED_MODULE };
 
 /**
  * import_of_symbol() - describe something of the target itself
+ * @called:	nothing but calls: any address that leads there will do
  * @ret_import: everything but `symbol`; also on failure to be released
+ *
+ * A library's own exported name may mean something else in a process: a copy
+ * that an executable made of a variable, another library's malloc(). Where the
+ * library asks the loader, so does the import (`slot`).
  *
  * Return: 0; -ECANCELED (code "tls-unavailable"); -ENOMEM.
  */
 int import_of_symbol(const struct build *build, const struct symbol *symbol,
-		     enum tls_need need, struct manifest_import *ret_import,
+		     enum tls_need need, bool called,
+		     struct manifest_import *ret_import,
 		     struct hf_diag *diag);
 /* The same for what a library exports under @name. Return: 0; -ENOMEM. */
 int import_of_exported(const char *name, const struct exported *exported,

@@ -52,6 +52,7 @@ static struct manifest_import sample_imports[] = {
 		.name = "check_card",
 		.source = "src/card.c",
 		.vaddr = 0x1300,
+		.slot = 0x4020,
 		.size = 0x80,
 	},
 	{

@@ -6,9 +6,7 @@
  * pointers of the program have. Where such an entry is, pointers of the patch
  * are the same, so that they compare equal.
  *
- * A library's own global variable may live elsewhere: in the copy that an
- * executable made of it, or in another library. The library's code asks its
- * GOT; where the linker let it, the patch asks for the name as well.
+ * What a library exports itself may live elsewhere, see import_of_symbol().
  */
 #include "extract_internal.h"
 
@@ -71,59 +69,6 @@ static int describe_exported(const struct extract *extract,
 	return 0;
 }
 
-static bool has_reference_to(const struct target *target,
-			     const Elf64_Shdr *table, const char *name)
-{
-	struct elf_symbols symbols = elf_symbols(target->file, SHT_DYNSYM);
-	const Elf64_Rela *relas =
-		(const void *)elf_section_data(target->file, table);
-	size_t nr = elf_section_entries(table, sizeof(*relas));
-
-	for (size_t i = 0; i < nr; i++) {
-		size_t index = ELF64_R_SYM(relas[i].r_info);
-
-		if (index && index < symbols.nr &&
-		    ELF64_R_TYPE(relas[i].r_info) == R_X86_64_GLOB_DAT &&
-		    !strcmp(elf_symbol_name(target->file, &symbols, index),
-			    name))
-			return true;
-	}
-	return false;
-}
-
-/* Whether the target itself has one of its variables looked up. */
-static bool is_bound_by_name(const struct target *target,
-			     const struct symbol *symbol)
-{
-	const struct elf_file *file = target->file;
-
-	if (symbol->type != STT_OBJECT || symbol->binding == STB_LOCAL)
-		return false;
-	for (size_t i = 1; i < file->nr_sections; i++)
-		if (file->sections[i].sh_type == SHT_RELA &&
-		    has_reference_to(target, &file->sections[i], symbol->name))
-			return true;
-	return false;
-}
-
-static int describe_own(const struct extract *extract, const struct fate *fate,
-			enum import_way way, struct manifest_import *import,
-			struct hf_diag *diag)
-{
-	const struct symbol *symbol = fate->binding.symbol;
-	const struct exported exported = { .type = symbol->type,
-					   .size = symbol->size };
-
-	if (way != WAY_ADDRESS ||
-	    !is_bound_by_name(extract->build->target, symbol))
-		return import_of_symbol(extract->build, symbol,
-					tls_need_of(way), import, diag);
-	if (import_of_exported(symbol->name, &exported, false, import))
-		return hf_fail(diag, -ENOMEM, "cannot import %s",
-			       symbol->name);
-	return 0;
-}
-
 static bool same_text(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;
@@ -133,6 +78,7 @@ static bool same_import(const struct manifest_import *a,
 			const struct manifest_import *b)
 {
 	if (a->in_module != b->in_module || a->kind != b->kind ||
+	    a->slot != b->slot ||
 	    (a->kind == IMPORT_TLS && a->tls != b->tls))
 		return false;
 	if (a->in_module)
@@ -174,7 +120,10 @@ int extract_import(struct extract *extract, struct fate *fate,
 
 	if (!fate->imported[way]) {
 		if (fate->binding.kind == BINDING_TARGET)
-			r = describe_own(extract, fate, way, &import, diag);
+			r = import_of_symbol(extract->build,
+					     fate->binding.symbol,
+					     tls_need_of(way), way == WAY_CALL,
+					     &import, diag);
 		else
 			r = describe_exported(extract, fate, way, &import,
 					      diag);

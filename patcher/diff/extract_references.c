@@ -370,7 +370,8 @@ static int hold_import(const struct field *field,
 /* Where it is, is known when the target is: the image is within reach. */
 static bool is_near(const struct manifest_import *import)
 {
-	return import->in_module && import->kind != IMPORT_IFUNC;
+	return import->in_module && !import->slot &&
+	       import->kind != IMPORT_IFUNC;
 }
 
 static int lead_call(const struct field *field)

@@ -105,6 +105,106 @@ test_thread_local_of_libraries()
 	expect ticks '1202 2004'
 }
 
+# Its own exported names lead elsewhere: a variable to the executable's copy of
+# it, a function to that of the executable. The library's code sees those, and
+# so does a patch.
+own_names() # LINKER_FLAG
+{
+	cat >"$TMP/lib.c" <<-'EOF'
+		int calls = 5;
+		int rate(int a) { return a + 1000; }
+		int step(int a) { return a + 2000; }
+		int work(int a) { return rate(a) + step(a) + calls++; }
+	EOF
+	cat >"$TMP/prog.c" <<-'EOF'
+		#include "target.h"
+		extern int calls, work(int);
+		int rate(int a) { return a + 1; }
+		static void on_work(int nr, char **args)
+		{ answer("%d", work(number(nr, args, 1))); }
+		static void on_calls(int nr, char **args)
+		{ calls = number(nr, args, 1); answer("%d", calls); }
+		static const struct command commands[] = {
+			{ "work", on_work }, { "calls", on_calls }, { 0 } };
+		int main(void) { return target_main(commands); }
+	EOF
+	(
+		cd "$TMP"
+		gcc -g -O2 -fPIC -shared -Wl,--build-id -Wl,-soname,libown.so \
+			"$1" -o libown.so lib.c
+		gcc -g -O2 -D_GNU_SOURCE -fPIE -pie -o prog prog.c \
+			-I"$HOTFIX_TOP/tests/targets" -L. -lown \
+			-Wl,-rpath,"$TMP"
+	)
+	start_program "$TMP/prog"
+	fix own "$TMP/libown.so" <<-'EOF'
+		extern int calls, rate(int a), step(int a);
+		int work(int a) { return -(rate(a) + step(a) + calls++); }
+		HOTFIX_REPLACE(work);
+	EOF
+}
+
+test_exported_names_that_others_have()
+{
+	own_names -Wl,-z,now
+	expect 'work 1' 2008
+	hotfix apply "$FIX" -p $PID
+	expect 'work 1' -2009
+	expect 'calls 100' 100
+	expect 'work 1' -2103
+	hotfix revert own -p $PID
+	expect 'work 1' 2104
+}
+
+# Before the library has called any of them.
+test_exported_names_bound_late()
+{
+	own_names -Wl,-z,lazy
+	hotfix apply "$FIX" -p $PID
+	expect 'work 1' -2008
+	expect 'work 1' -2009
+	hotfix revert own -p $PID
+	expect 'work 1' 2010
+}
+
+# A library that has slots of both kinds, and a fix that insists on one.
+test_thread_local_by_module()
+{
+	cat >"$TMP/lib.c" <<-'EOF'
+		__attribute__((tls_model("initial-exec"))) static __thread int near = 1;
+		static __thread int far = 10;
+		int work(int a) { near += a; return (far += a) + 0 * near; }
+	EOF
+	cat >"$TMP/prog.c" <<-'EOF'
+		#include "target.h"
+		extern int work(int);
+		static void on_work(int nr, char **args)
+		{ answer("%d", work(number(nr, args, 1))); }
+		static const struct command commands[] = {
+			{ "work", on_work }, { 0 } };
+		int main(void) { return target_main(commands); }
+	EOF
+	(
+		cd "$TMP"
+		gcc -g -O2 -fPIC -shared -Wl,--build-id -Wl,-soname,libboth.so \
+			-o libboth.so lib.c
+		gcc -g -O2 -D_GNU_SOURCE -o prog prog.c -L. -lboth \
+			-I"$HOTFIX_TOP/tests/targets" -Wl,-rpath,"$TMP"
+	)
+	start_program "$TMP/prog"
+	expect 'work 1' 11
+	fix both "$TMP/libboth.so" <<-'EOF'
+		extern __thread int far
+			__attribute__((tls_model("global-dynamic")));
+		int work(int a) { return far += 100 * a; }
+		HOTFIX_REPLACE(work);
+	EOF
+	hotfix apply "$FIX" -p $PID
+	expect 'work 1' 111
+	hotfix revert both -p $PID
+	expect 'work 1' 112
+}
+
 # The patched process loads a library; then that is patched; then unloaded.
 test_loaded_later()
 {

@@ -349,6 +349,16 @@ TEST(own_symbols_stay_in_the_module)
 		  false, -ECANCELED, 0 },
 		{ { .name = STR("f"), .in_module = true,
 		    .vaddr = UINT64_MAX }, 0, false, -ECANCELED, 0 },
+		/* what the loader bound the module's own name to counts */
+		{ { .name = STR("f"), .in_module = true, .vaddr = 0x10,
+		    .slot = 0x100 }, 0x7e0000001230, false, 0,
+		  0x7e0000001230 },
+		{ { .name = STR("f"), .in_module = true, .vaddr = 0x10,
+		    .slot = 0x100 }, 0, false, -ECANCELED, 0 },
+		{ { .name = STR("f"), .in_module = true, .vaddr = 0x10,
+		    .slot = 0xffc }, 7, false, -ECANCELED, 0 },
+		{ { .name = STR("f"), .in_module = true, .vaddr = 0x10,
+		    .slot = 0x1000 }, 7, false, -ECANCELED, 0 },
 		/* nobody may run its resolver, and nobody has */
 		{ { .name = STR("f"), .in_module = true, .vaddr = 0x10,
 		    .kind = IMPORT_IFUNC }, 0, false, -ECANCELED, 0 },

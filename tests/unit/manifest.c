@@ -130,6 +130,7 @@ TEST(every_member_is_read)
 	CHECK(i[0].in_module);
 	CHECK_STR(i[0].source, "src/card.c");
 	CHECK_EQ(i[0].vaddr, 0x1300);
+	CHECK_EQ(i[0].slot, 0x4020);
 	CHECK_EQ(i[0].size, 0x80);
 	CHECK_EQ(i[1].kind, IMPORT_IFUNC);
 	CHECK(!i[1].in_module);
@@ -138,6 +139,7 @@ TEST(every_member_is_read)
 	CHECK_EQ(i[2].kind, IMPORT_TLS);
 	CHECK_EQ(i[2].tls, IMPORT_TLS_EXECUTABLE);
 	CHECK_EQ(i[2].tls_offset, -112);
+	CHECK_EQ(i[3].slot, 0);
 	CHECK_EQ(i[3].tls, IMPORT_TLS_MODULE_SLOT);
 	CHECK_EQ(i[3].tls_slot, 0x4010);
 	CHECK_EQ(i[3].tls_slot_offset, 8);
