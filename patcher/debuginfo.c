@@ -17,8 +17,18 @@ struct debuginfo {
 	struct elf_file *separate;
 	struct debug_entity *entities; /* by address */
 	size_t nr_entities;
-	char **sources;
+	struct source *sources; /* by unit */
 	size_t nr_sources;
+};
+
+/*
+ * The path of a compilation unit. What was optimised at link time stands in
+ * units of nobody's; its origins are in the units of its sources.
+ */
+struct source {
+	Dwarf_Off unit;
+	bool is_artificial;
+	char *path;
 };
 
 static int by_address(const void *a, const void *b)
@@ -66,10 +76,85 @@ static int add_entity(struct debuginfo *debuginfo, Dwarf_Die *die,
 	return 0;
 }
 
-/* A function with a cold part has two ranges: each start leads to it. */
-static int index_entity(struct debuginfo *debuginfo, Dwarf_Die *die,
-			const char *source)
+/* ---- sources ------------------------------------------------------------ */
+
+char *debuginfo_unit_path(Dwarf_Die *unit)
 {
+	const char *name = dwarf_diename(unit) ?: "?";
+	Dwarf_Attribute attribute;
+	const char *directory = dwarf_formstring(
+		dwarf_attr(unit, DW_AT_comp_dir, &attribute));
+
+	if (*name == '/' || !directory)
+		return strdup(name);
+	if (!strncmp(name, "./", 2))
+		name += 2;
+	return text_format("%s/%s", directory, name);
+}
+
+static int by_unit(const void *a, const void *b)
+{
+	const struct source *left = a, *right = b;
+
+	return left->unit < right->unit ? -1 : left->unit > right->unit;
+}
+
+static int add_source(struct debuginfo *debuginfo, Dwarf_Die *unit)
+{
+	const char *name = dwarf_diename(unit);
+	struct source *source;
+
+	if (dwarf_tag(unit) != DW_TAG_compile_unit)
+		return 0;
+	source = array_append(debuginfo->sources, debuginfo->nr_sources);
+	if (!source)
+		return -ENOMEM;
+	source->unit = dwarf_dieoffset(unit);
+	source->is_artificial = name && !strcmp(name, "<artificial>");
+	source->path = debuginfo_unit_path(unit);
+	return source->path ? 0 : -ENOMEM;
+}
+
+static const struct source *source_of(const struct debuginfo *debuginfo,
+				      Dwarf_Die *die)
+{
+	struct source key;
+	Dwarf_Die unit;
+
+	/* A unit of another file (dwz) is not ours. */
+	if (!debuginfo->nr_sources || !dwarf_diecu(die, &unit, NULL, NULL) ||
+	    dwarf_cu_getdwarf(unit.cu) != debuginfo->dwarf)
+		return NULL;
+	key.unit = dwarf_dieoffset(&unit);
+	return bsearch(&key, debuginfo->sources, debuginfo->nr_sources,
+		       sizeof(key), by_unit);
+}
+
+const char *debuginfo_die_source(const struct debuginfo *debuginfo,
+				 Dwarf_Die *die)
+{
+	const struct source *source = source_of(debuginfo, die);
+	Dwarf_Die origin = *die;
+	Dwarf_Attribute attribute;
+
+	while (source && source->is_artificial) {
+		Dwarf_Off last = dwarf_dieoffset(&origin);
+
+		if (!dwarf_attr(&origin, DW_AT_abstract_origin, &attribute) ||
+		    !dwarf_formref_die(&attribute, &origin) ||
+		    dwarf_dieoffset(&origin) == last)
+			return NULL;
+		source = source_of(debuginfo, &origin);
+	}
+	return source ? source->path : NULL;
+}
+
+/* ---- functions and variables -------------------------------------------- */
+
+/* A function with a cold part has two ranges: each start leads to it. */
+static int index_entity(struct debuginfo *debuginfo, Dwarf_Die *die)
+{
+	const char *source = debuginfo_die_source(debuginfo, die);
 	Dwarf_Addr base, start, end;
 	ptrdiff_t position = 0;
 	uint64_t vaddr;
@@ -90,40 +175,22 @@ static int index_entity(struct debuginfo *debuginfo, Dwarf_Die *die,
 	}
 }
 
-char *debuginfo_unit_path(Dwarf_Die *unit)
-{
-	const char *name = dwarf_diename(unit) ?: "?";
-	Dwarf_Attribute attribute;
-	const char *directory = dwarf_formstring(
-		dwarf_attr(unit, DW_AT_comp_dir, &attribute));
-
-	if (*name == '/' || !directory)
-		return strdup(name);
-	if (!strncmp(name, "./", 2))
-		name += 2;
-	return text_format("%s/%s", directory, name);
-}
-
 static int index_unit(struct debuginfo *debuginfo, Dwarf_Die *unit)
 {
-	char **source;
 	Dwarf_Die die;
 	int r = 0;
 
-	if (dwarf_tag(unit) != DW_TAG_compile_unit)
-		return 0;
-	source = array_append(debuginfo->sources, debuginfo->nr_sources);
-	if (!source || !(*source = debuginfo_unit_path(unit)))
-		return -ENOMEM;
-	if (dwarf_child(unit, &die))
+	if (dwarf_tag(unit) != DW_TAG_compile_unit || dwarf_child(unit, &die))
 		return 0;
 	do {
-		r = index_entity(debuginfo, &die, *source);
+		r = index_entity(debuginfo, &die);
 	} while (!r && !dwarf_siblingof(&die, &die));
 	return r;
 }
 
-static int build_index(struct debuginfo *debuginfo, struct hf_diag *diag)
+typedef int unit_fn(struct debuginfo *debuginfo, Dwarf_Die *unit);
+
+static int each_unit(struct debuginfo *debuginfo, unit_fn *function)
 {
 	Dwarf_CU *unit = NULL;
 	Dwarf_Die die;
@@ -132,7 +199,20 @@ static int build_index(struct debuginfo *debuginfo, struct hf_diag *diag)
 	while (!r && debuginfo->dwarf &&
 	       !dwarf_get_units(debuginfo->dwarf, unit, &unit, NULL, NULL, &die,
 				NULL))
-		r = index_unit(debuginfo, &die);
+		r = function(debuginfo, &die);
+	return r;
+}
+
+static int build_index(struct debuginfo *debuginfo, struct hf_diag *diag)
+{
+	/* A unit may have its origins in any other. */
+	int r = each_unit(debuginfo, add_source);
+
+	if (!r && debuginfo->nr_sources)
+		qsort(debuginfo->sources, debuginfo->nr_sources,
+		      sizeof(*debuginfo->sources), by_unit);
+	if (!r)
+		r = each_unit(debuginfo, index_unit);
 	if (r)
 		return hf_fail(diag, r, "cannot index debug information");
 	if (debuginfo->nr_entities)
@@ -340,6 +420,28 @@ int debuginfo_open_file(const char *path, struct debuginfo **ret_debuginfo,
 	return r;
 }
 
+/*
+ * An empty section has the address of the one behind it, and libdwfl may mean
+ * either: compilers always write a .data and a .bss, sections of their own for
+ * each variable or not.
+ */
+static Elf_Scn *skip_empty(const struct debuginfo *debuginfo, Elf_Scn *section)
+{
+	Dwarf_Addr bias;
+	Elf *elf = dwfl_module_getelf(debuginfo->object, &bias);
+	GElf_Shdr empty, next;
+	Elf_Scn *other = NULL;
+
+	if (!elf || !gelf_getshdr(section, &empty) || empty.sh_size)
+		return section;
+	while ((other = elf_nextscn(elf, other)))
+		if (gelf_getshdr(other, &next) && next.sh_size &&
+		    next.sh_flags & SHF_ALLOC &&
+		    next.sh_addr == empty.sh_addr)
+			return other;
+	return section;
+}
+
 bool debuginfo_section_at(const struct debuginfo *debuginfo, uint64_t vaddr,
 			  size_t *ret_section, uint64_t *ret_offset)
 {
@@ -351,6 +453,8 @@ bool debuginfo_section_at(const struct debuginfo *debuginfo, uint64_t vaddr,
 	section = dwfl_module_address_section(debuginfo->object, &vaddr, &bias);
 	if (!section)
 		return false;
+	if (!vaddr)
+		section = skip_empty(debuginfo, section);
 	*ret_section = elf_ndxscn(section);
 	*ret_offset = vaddr;
 	return true;
@@ -366,7 +470,7 @@ void debuginfo_close(struct debuginfo *debuginfo)
 	if (debuginfo->separate)
 		elf_close(debuginfo->separate);
 	for (size_t i = 0; i < debuginfo->nr_sources; i++)
-		free(debuginfo->sources[i]);
+		free(debuginfo->sources[i].path);
 	free(debuginfo->sources);
 	free(debuginfo->entities);
 	free(debuginfo->search_path);

@@ -55,6 +55,10 @@ const struct debug_entity *debuginfo_entity(const struct debuginfo *debuginfo,
 /* Path of the source file that defines what is at @vaddr; NULL: unknown. */
 const char *debuginfo_source(const struct debuginfo *debuginfo, uint64_t vaddr);
 
+/* Path of the source that something in the DWARF is from; NULL: unknown. */
+const char *debuginfo_die_source(const struct debuginfo *debuginfo,
+				 Dwarf_Die *die);
+
 /* In an object: the section that an address of its DWARF lies in, and where. */
 bool debuginfo_section_at(const struct debuginfo *debuginfo, uint64_t vaddr,
 			  size_t *ret_section, uint64_t *ret_offset);
