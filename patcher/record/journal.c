@@ -18,8 +18,9 @@
 int journal_create(const char *directory, struct hf_diag *diag)
 {
 	static const char *const below[] = { "",	"/compiles", "/links",
-					     "/drivers", "/objects",
-					     "/failures", "/tmp" };
+					     "/drivers", "/optimisers",
+					     "/objects", "/failures",
+					     "/tmp" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
 		owned(free_p) char *path =

@@ -1,7 +1,8 @@
 /*
  * Writing down what was seen: small files below the recording's directory.
  *
- *	compiles/ links/ drivers/   one JSON object a file
+ *	compiles/ links/	    one JSON object a file
+ *	drivers/ optimisers/
  *	objects/SHA256.o            contents
  *	failures/                   what could not be recorded, in words
  *	tmp/                        files until they are whole

@@ -7,7 +7,6 @@
 #include "object_kind.h"
 
 #include <elf.h>
-#include <stdbool.h>
 #include <string.h>
 
 static bool is_bitcode(const uint8_t *data, size_t size)
@@ -63,6 +62,25 @@ static enum object_kind sections_kind(const uint8_t *data, size_t size,
 		lto |= is_lto_name(data, size, &names, section.sh_name);
 	}
 	return lto ? OBJECT_LTO : OBJECT_MACHINE;
+}
+
+bool object_is_intermediate(const uint8_t *data, size_t size)
+{
+	Elf64_Shdr section, names;
+	Elf64_Ehdr header;
+
+	if (size < sizeof(header) || memcmp(data, ELFMAG, SELFMAG))
+		return false;
+	memcpy(&header, data, sizeof(header));
+	if (header.e_ident[EI_CLASS] != ELFCLASS64 ||
+	    header.e_type != ET_REL || header.e_shentsize != sizeof(section) ||
+	    !read_section(data, size, &header, header.e_shstrndx, &names))
+		return false;
+	for (size_t i = 0; i < header.e_shnum; i++)
+		if (read_section(data, size, &header, i, &section) &&
+		    is_lto_name(data, size, &names, section.sh_name))
+			return true;
+	return false;
 }
 
 enum object_kind object_kind(const uint8_t *data, size_t size)

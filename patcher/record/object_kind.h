@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,3 +14,7 @@ enum object_kind {
 };
 
 enum object_kind object_kind(const uint8_t *data, size_t size);
+
+/* Whether it holds gcc's intermediate form, perhaps with code besides
+   (-ffat-lto-objects): a linker's plugin takes it from the linker. */
+bool object_is_intermediate(const uint8_t *data, size_t size);

@@ -18,7 +18,8 @@
  * A compiler run by hotfix-cc must not be wrapped again (cc may be a script
  * that runs gcc); HOTFIX_RECORD_ACTIVE says so: "compiler": linkers are still
  * wrapped, which is how the objects of a link are seen even when the compiler
- * driver made them in /tmp; "linker": nothing is.
+ * driver made them in /tmp; "linker": only the link-time optimiser that the
+ * linker's plugin runs; "optimiser": nothing is.
  *
  * Runs in children of vfork(2) and in programs that hotfix knows nothing of:
  * after start-up no memory is allocated but on the stack, no lock is taken,
@@ -162,9 +163,16 @@ static bool is_wanted(enum program_kind kind, char *const envp[])
 {
 	const char *active = value_in(envp, ACTIVE) ?: value_in(saved, ACTIVE);
 
-	if (kind == PROGRAM_COMPILER)
+	switch (kind) {
+	case PROGRAM_COMPILER:
 		return !active;
-	return kind == PROGRAM_LINKER && (!active || strcmp(active, "linker"));
+	case PROGRAM_LINKER:
+		return !active || !strcmp(active, "compiler");
+	case PROGRAM_OPTIMISER:
+		return active && !strcmp(active, "linker");
+	default:
+		return false;
+	}
 }
 
 /* The program to be recorded, by a path; NULL: none of ours, or not there. */

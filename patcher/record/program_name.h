@@ -1,12 +1,14 @@
 /*
- * Telling compilers and linkers by the names of their programs.
+ * Telling compilers, linkers and gcc's link-time optimiser by the names of their
+ * programs.
  *
  * In a header because the preloaded library, which depends on nothing of ours,
  * needs it too. Only reads; safe after vfork(2).
  *
  *	gcc  cc  clang++-14  x86_64-linux-gnu-gcc-12     compilers
  *	ld  ld.bfd  ld.lld-14  x86_64-linux-gnu-ld.gold  linkers
- *	gcc-ar  c++filt  clang-format  my-cc  ld.so      neither
+ *	lto-wrapper                                      the optimiser
+ *	gcc-ar  c++filt  clang-format  my-cc  ld.so      none of them
  *
  * A prefix must have the form of a triplet (two dashes at least): what is
  * called "my-cc" is some script with its own idea of arguments, and the
@@ -18,7 +20,12 @@
 #include <stddef.h>
 #include <string.h>
 
-enum program_kind { PROGRAM_OTHER, PROGRAM_COMPILER, PROGRAM_LINKER };
+enum program_kind {
+	PROGRAM_OTHER,
+	PROGRAM_COMPILER,
+	PROGRAM_LINKER,
+	PROGRAM_OPTIMISER, /* what a linker's plugin of gcc's starts */
+};
 
 static inline const char *program_base(const char *path)
 {
@@ -84,6 +91,8 @@ static inline enum program_kind program_kind(const char *path)
 
 	if (is_collected_linker(name))
 		return PROGRAM_LINKER;
+	if (!strcmp(name, "lto-wrapper"))
+		return PROGRAM_OPTIMISER;
 	for (; kind == PROGRAM_OTHER && *name; name++)
 		if (*name == '-' && ++nr_dashes >= 2)
 			kind = plain_name_kind(name + 1);

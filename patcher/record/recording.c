@@ -3,7 +3,8 @@
  *
  *	links/   inputs, by digest ──────► compiles/ that made them
  *	   │ an input that is the result of a partial link: its inputs instead
- *	   └ temporary inputs, in order ─► sources of drivers/
+ *	   ├ temporary inputs, in order ─► sources of drivers/
+ *	   └ inputs that the link-time optimiser took ─► what it made: optimisers/
  *
  * A build that continues another one (DIR/earlier names its recording) links
  * objects that were made then. From that recording the compiles and partial
@@ -34,7 +35,15 @@ struct raw_link {
 	bool earlier; /* of the build before */
 	char *digest; /* of a partial link's result; "" otherwise */
 	char *driver; /* stamp; "" when none linked */
+	char *optimiser; /* stamp; "" when none ran */
 	bool *lto;    /* per input */
+};
+
+/* A run of the link-time optimiser. */
+struct raw_optimiser {
+	char *stamp;
+	struct compile run;
+	struct strings objects; /* paths of the copies */
 };
 
 /* A driver that linked. */
@@ -52,6 +61,8 @@ struct reader {
 	size_t nr_links;
 	struct raw_driver *drivers;
 	size_t nr_drivers;
+	struct raw_optimiser *optimisers;
+	size_t nr_optimisers;
 	struct hf_diag *diag;
 };
 
@@ -124,6 +135,10 @@ static void link_step_release(struct link_step *step)
 		free(step->inputs[i].digest);
 	}
 	free(step->inputs);
+	strings_release(&step->optimised);
+	if (step->optimiser)
+		compile_release(step->optimiser);
+	free(step->optimiser);
 }
 
 static struct compile *new_compile(struct reader *reader, bool earlier)
@@ -170,6 +185,9 @@ static bool read_input(struct raw_link *link, const json_t *record,
 	if (ok)
 		input->object = journal_object_path(directory, input->digest);
 	link->lto[step->nr_inputs - 1] = take_flag(record, "lto", &ok);
+	/* Without an optimiser the linker takes what code there is. */
+	input->optimised =
+		take_flag(record, "intermediate", &ok) && *link->optimiser;
 	return ok && input->object;
 }
 
@@ -190,6 +208,7 @@ static bool read_link(struct reader *reader, const json_t *record,
 	link->relocatable = take_flag(record, "relocatable", &ok);
 	link->digest = take_text(record, "digest", &ok);
 	link->driver = take_text(record, "driver", &ok);
+	link->optimiser = take_text(record, "optimiser", &ok);
 	link->lto = calloc(json_array_size(inputs) + 1, sizeof(*link->lto));
 	ok &= link->lto != NULL;
 	for (size_t i = 0; i < json_array_size(inputs) && ok; i++)
@@ -216,15 +235,43 @@ static bool read_driver(struct reader *reader, const json_t *record,
 	return ok && driver->stamp;
 }
 
-static void reader_release(struct reader *reader)
+/* The digests of objects become their paths. */
+static bool read_objects(const struct reader *reader, const json_t *record,
+			 struct strings *paths)
 {
-	for (size_t i = 0; i < reader->nr_links; i++) {
-		link_step_release(&reader->links[i].step);
-		free(reader->links[i].digest);
-		free(reader->links[i].driver);
-		free(reader->links[i].lto);
+	bool ok = true;
+	struct strings digests = take_list(record, "objects", &ok);
+
+	for (size_t i = 0; i < digests.nr && ok; i++) {
+		owned(free_p) char *path = journal_object_path(
+			reader->directory, digests.items[i]);
+
+		ok = !strchr(digests.items[i], '/') && path &&
+		     !strings_add(paths, path);
 	}
-	free(reader->links);
+	strings_release(&digests);
+	return ok;
+}
+
+static bool read_optimiser(struct reader *reader, const json_t *record,
+			   const char *stamp)
+{
+	struct raw_optimiser *optimiser =
+		array_append(reader->optimisers, reader->nr_optimisers);
+	bool ok = optimiser != NULL;
+
+	if (!ok)
+		return false;
+	optimiser->stamp = strdup(stamp);
+	optimiser->run.directory = take_text(record, "directory", &ok);
+	optimiser->run.compiler = take_text(record, "compiler", &ok);
+	optimiser->run.arguments = take_list(record, "arguments", &ok);
+	ok &= read_objects(reader, record, &optimiser->objects);
+	return ok && optimiser->stamp;
+}
+
+static void drivers_release(struct reader *reader)
+{
 	for (size_t i = 0; i < reader->nr_drivers; i++) {
 		struct raw_driver *driver = &reader->drivers[i];
 
@@ -236,6 +283,30 @@ static void reader_release(struct reader *reader)
 		strings_release(&driver->files);
 	}
 	free(reader->drivers);
+}
+
+static void optimisers_release(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->nr_optimisers; i++) {
+		free(reader->optimisers[i].stamp);
+		compile_release(&reader->optimisers[i].run);
+		strings_release(&reader->optimisers[i].objects);
+	}
+	free(reader->optimisers);
+}
+
+static void reader_release(struct reader *reader)
+{
+	for (size_t i = 0; i < reader->nr_links; i++) {
+		link_step_release(&reader->links[i].step);
+		free(reader->links[i].digest);
+		free(reader->links[i].driver);
+		free(reader->links[i].optimiser);
+		free(reader->links[i].lto);
+	}
+	free(reader->links);
+	drivers_release(reader);
+	optimisers_release(reader);
 }
 
 /* --- directories of records -------------------------------------------------- */
@@ -491,7 +562,53 @@ static const struct raw_link *partial_link(const struct reader *reader,
 	return by_path;
 }
 
-static int add_input(struct link_step *step, const struct link_input *from)
+/* --- the link-time optimiser -------------------------------------------------- */
+
+static const struct raw_optimiser *optimiser_of(const struct reader *reader,
+						const struct raw_link *link)
+{
+	for (size_t i = 0; i < reader->nr_optimisers && *link->optimiser; i++)
+		if (!strcmp(reader->optimisers[i].stamp, link->optimiser))
+			return &reader->optimisers[i];
+	return NULL;
+}
+
+static struct compile *copy_run(const struct compile *run)
+{
+	struct compile *copy = calloc(1, sizeof(*copy));
+
+	if (!copy)
+		return NULL;
+	copy->directory = strdup(run->directory);
+	copy->compiler = strdup(run->compiler);
+	if (strings_add_all(&copy->arguments, &run->arguments) ||
+	    !copy->directory || !copy->compiler) {
+		compile_release(copy);
+		free(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+/* A link has one; with partial links that were optimised, several. */
+static int add_optimised(const struct reader *reader,
+			 const struct raw_link *link, struct link_step *step)
+{
+	const struct raw_optimiser *optimiser = optimiser_of(reader, link);
+
+	if (!optimiser)
+		return 0;
+	if (!step->optimiser)
+		step->optimiser = copy_run(&optimiser->run);
+	return step->optimiser ?
+		       strings_add_all(&step->optimised, &optimiser->objects) :
+		       -ENOMEM;
+}
+
+/* --- all inputs of a link ----------------------------------------------------- */
+
+static int add_input(struct link_step *step, const struct link_input *from,
+		     bool optimised)
 {
 	struct link_input *input;
 
@@ -505,24 +622,29 @@ static int add_input(struct link_step *step, const struct link_input *from)
 	input->name = strdup(from->name);
 	input->object = strdup(from->object);
 	input->digest = strdup(from->digest);
+	input->optimised = optimised;
 	return input->name && input->object && input->digest ? 0 : -ENOMEM;
 }
 
+/* @optimised: what a partial link has made went into the optimiser as a whole,
+   and whatever was made of its inputs before is gone. */
 static int add_inputs(const struct reader *reader, const struct raw_link *link,
-		      unsigned int depth, struct link_step *step)
+		      unsigned int depth, bool optimised,
+		      struct link_step *step)
 {
 	size_t index = (size_t)(link - reader->links);
-	int r = 0;
+	int r = optimised ? 0 : add_optimised(reader, link, step);
 
 	for (size_t i = 0; i < link->step.nr_inputs && !r; i++) {
 		const struct link_input *input = &link->step.inputs[i];
 		const struct raw_link *partial =
 			partial_link(reader, input, index);
+		bool taken = optimised || input->optimised;
 
 		if (partial && depth < MAX_PARTIAL_DEPTH)
-			r = add_inputs(reader, partial, depth + 1, step);
+			r = add_inputs(reader, partial, depth + 1, taken, step);
 		else
-			r = add_input(step, input);
+			r = add_input(step, input, taken);
 	}
 	return r;
 }
@@ -541,7 +663,7 @@ static int add_link(struct reader *reader, const struct raw_link *link)
 	r = strings_add_all(&step->arguments, &link->step.arguments);
 	if (r < 0 || !step->directory || !step->output)
 		return -ENOMEM;
-	return add_inputs(reader, link, 0, step);
+	return add_inputs(reader, link, 0, false, step);
 }
 
 static int add_links(struct reader *reader)
@@ -722,6 +844,8 @@ static int read_directory(struct reader *reader, const char *directory)
 	r = read_records(reader, "compiles", read_compile);
 	if (!r)
 		r = read_records(reader, "drivers", read_driver);
+	if (!r)
+		r = read_records(reader, "optimisers", read_optimiser);
 	return r ? r : read_records(reader, "links", read_link);
 }
 

@@ -10,6 +10,7 @@
  *	          ▼
  *	        DIR/compiles/N.json   what was asked, where, what came out
  *	        DIR/links/N.json      the result and every object that went in
+ *	        DIR/optimisers/N.json what gcc's link-time optimiser made of some
  *	        DIR/objects/SHA256.o  a copy of each of those objects
  *
  * Objects are known by their digest: an object that was archived, moved,
@@ -45,6 +46,8 @@ struct link_input {
 	/* Who made it; NULL: not seen (it came with the source, or from a
 	   program that is no compiler that we know). */
 	const struct compile *compile;
+	/* It went into the link-time optimiser: the link has what came out. */
+	bool optimised;
 };
 
 /* A program or shared library that was linked; partial links (-r) are resolved:
@@ -56,6 +59,10 @@ struct link_step {
 	/* Those below the source directory; not the C library's start files. */
 	struct link_input *inputs;
 	size_t nr_inputs;
+	/* Copies of what gcc's link-time optimiser (-flto) made of those inputs
+	   that say so: code, and their debug information. In its order. */
+	struct strings optimised;
+	struct compile *optimiser; /* how it ran; no source. NULL: it did not */
 };
 
 struct recording {

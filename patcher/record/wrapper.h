@@ -1,6 +1,6 @@
 /*
- * hotfix-cc: runs one compiler or linker of a recorded build, and notes what it
- * did.
+ * hotfix-cc: runs one compiler, linker or link-time optimiser of a recorded
+ * build, and notes what it did.
  *
  * The build comes first: exit status, signals, output and messages are those of
  * the real program. Where recording fails, the program runs as it was called,
@@ -65,8 +65,9 @@ int wrapper_moved_includes(const struct wrapper *wrapper,
 			   const struct generated_origin *origin,
 			   struct strings *files);
 
-/* --- wrapper_compile.c, wrapper_link.c ------------------------------------- */
+/* --- wrapper_compile.c, wrapper_link.c, wrapper_optimise.c ------------------- */
 
-/* Both return the exit status. */
+/* All return the exit status. */
 int wrapper_compile(const struct wrapper *wrapper);
 int wrapper_link(const struct wrapper *wrapper);
+int wrapper_optimise(const struct wrapper *wrapper);

@@ -305,7 +305,7 @@ int wrapper_compile(const struct wrapper *wrapper)
 
 	journal_stamp(run.stamp);
 	if (r < 0 || run.command.mode == COMMAND_AS_IS) {
-		setenv("HOTFIX_RECORD_ACTIVE", "linker", 1);
+		setenv("HOTFIX_RECORD_ACTIVE", "optimiser", 1);
 		return wrapper_exec(wrapper, wrapper->arguments);
 	}
 	r = run_and_note(&run);

@@ -35,6 +35,9 @@ struct traced {
 struct run {
 	const struct wrapper *wrapper;
 	struct link_command command;
+	char optimiser[STAMP_SIZE]; /* how one that it starts names its record */
+	json_t *optimiser_record;   /* NULL: none yet */
+	bool only_intermediate;	    /* is noted */
 	struct traced *traced;
 	size_t nr_traced;
 	json_t *inputs; /* for the record */
@@ -88,10 +91,38 @@ static bool is_system_file(const char *path)
 	       is_start_file(program_base(path));
 }
 
-/* What the link-time optimiser made on the way. */
-static bool is_optimiser_output(const char *path)
+/* --- the link-time optimiser ------------------------------------------------ */
+
+/* Its record, once it has left one. Return: whether there is one. */
+static bool read_optimiser(struct run *run)
 {
-	return strstr(program_base(path), ".ltrans") != NULL;
+	owned(free_p) char *path = NULL;
+
+	if (!run->optimiser_record) {
+		path = text_format("%s/optimisers/%s.json",
+				   run->wrapper->directory, run->optimiser);
+		run->optimiser_record =
+			path ? json_load_file(path, 0, NULL) : NULL;
+	}
+	return run->optimiser_record != NULL;
+}
+
+/* What it made for this link, and has kept itself. */
+static bool is_optimiser_output(struct run *run, const char *file)
+{
+	json_t *names, *name;
+	size_t i;
+
+	if (!read_optimiser(run))
+		return false;
+	names = json_object_get(run->optimiser_record, "names");
+	json_array_foreach(names, i, name) {
+		owned(free_p) char *text = journal_text_of(name);
+
+		if (text && !strcmp(text, file))
+			return true;
+	}
+	return false;
 }
 
 /* --- the trace -------------------------------------------------------------- */
@@ -137,6 +168,9 @@ static int read_line(struct run *run, char *line, size_t size)
 	r = link_trace_line(line, &file, &member);
 	if (r > 0)
 		return add_traced(run, file, member);
+	/* Gone already, with the linker. */
+	if (!r && is_optimiser_output(run, line))
+		return 0;
 	if (ended)
 		line[size - 1] = '\n';
 	fwrite(line, 1, size, stdout);
@@ -184,17 +218,19 @@ static int note_input(struct run *run, char *name, const void *data,
 		      size_t size, struct hf_diag *diag)
 {
 	enum object_kind kind = object_kind(data, size);
+	bool intermediate = object_is_intermediate(data, size);
 	char digest[DIGEST_TEXT_SIZE];
 	int r;
 
-	if (kind == OBJECT_OTHER)
+	if (kind == OBJECT_OTHER || (run->only_intermediate && !intermediate))
 		return 0;
 	r = journal_object(run->wrapper->directory, data, size, digest, diag);
 	if (!r && json_array_append_new(
 			  run->inputs,
-			  json_pack("{s:o, s:s, s:b}", "name",
+			  json_pack("{s:o, s:s, s:b, s:b}", "name",
 				    journal_text(name), "digest", digest, "lto",
-				    kind == OBJECT_LTO)))
+				    kind == OBJECT_LTO, "intermediate",
+				    intermediate)))
 		r = hf_fail(diag, -ENOMEM, "cannot record");
 	return r;
 }
@@ -273,7 +309,7 @@ static int note_traced(struct run *run, const struct traced *traced, bool whole,
 
 	if (!path)
 		return hf_fail(diag, -ENOMEM, "cannot record");
-	if (is_system_file(path) || is_optimiser_output(path) ||
+	if (is_system_file(path) || is_optimiser_output(run, traced->file) ||
 	    stat(path, &status) < 0 || !S_ISREG(status.st_mode))
 		return 0;
 	if (traced->member)
@@ -283,6 +319,29 @@ static int note_traced(struct run *run, const struct traced *traced, bool whole,
 	return note_file(run, path, diag);
 }
 
+static bool has_intermediate(const struct run *run)
+{
+	const json_t *input;
+	size_t i;
+
+	json_array_foreach(run->inputs, i, input)
+		if (json_is_true(json_object_get(input, "intermediate")))
+			return true;
+	return false;
+}
+
+/* gold's trace leaves out what its plugin has taken. */
+static int note_untraced(struct run *run, struct hf_diag *diag)
+{
+	size_t first = run->nr_traced;
+	int r = trace_files(run);
+
+	run->only_intermediate = true;
+	for (size_t i = first; i < run->nr_traced && !r; i++)
+		r = note_traced(run, &run->traced[i], true, diag);
+	return r;
+}
+
 static int note_all(struct run *run, bool whole, struct hf_diag *diag)
 {
 	int r = 0;
@@ -290,6 +349,8 @@ static int note_all(struct run *run, bool whole, struct hf_diag *diag)
 	run->inputs = json_array();
 	for (size_t i = 0; i < run->nr_traced && !r; i++)
 		r = note_traced(run, &run->traced[i], whole, diag);
+	if (!r && read_optimiser(run) && !has_intermediate(run))
+		r = note_untraced(run, diag);
 	return r;
 }
 
@@ -319,12 +380,13 @@ static int write_record(struct run *run, struct hf_diag *diag)
 	const char *driver = getenv("HOTFIX_RECORD_DRIVER");
 	char stamp[STAMP_SIZE];
 	json_t *record = json_pack(
-		"{s:o, s:o, s:o, s:b, s:o, s:s, s:O}", "directory",
+		"{s:o, s:o, s:o, s:b, s:o, s:s, s:s, s:O}", "directory",
 		journal_text(directory ?: ""), "output",
 		journal_text(output ?: run->command.output), "arguments",
 		journal_list(&run->command.arguments), "relocatable",
 		run->command.relocatable, "digest", digest_of_output(run),
-		"driver", driver ?: "", "inputs", run->inputs);
+		"driver", driver ?: "", "optimiser",
+		read_optimiser(run) ? run->optimiser : "", "inputs", run->inputs);
 
 	journal_stamp(stamp);
 	return journal_write(run->wrapper->directory, "links", stamp, record,
@@ -423,6 +485,7 @@ static void run_release(struct run *run)
 		free(run->traced[i].member);
 	}
 	free(run->traced);
+	json_decref(run->optimiser_record);
 	link_command_release(&run->command);
 }
 
@@ -432,6 +495,11 @@ int wrapper_link(const struct wrapper *wrapper)
 	int status = 0, r;
 
 	r = link_command_parse(wrapper->arguments + 1, &run.command);
+	journal_stamp(run.optimiser);
+	if (!r && run.command.links)
+		r = setenv("HOTFIX_RECORD_OPTIMISER", run.optimiser, 1) ?
+			    -ENOMEM :
+			    0;
 	if (!r && run.command.links)
 		r = run.command.talkative ? run_plainly(&run, &status) :
 					    run_traced(&run, &status);

@@ -1,5 +1,6 @@
 /*
- * hotfix-cc: stands in for compilers and linkers while a build is recorded.
+ * hotfix-cc: stands in for compilers, linkers and gcc's link-time optimiser
+ * while a build is recorded.
  *
  *	hotfix-cc PROGRAM ARGV0 ARGUMENT...	what hotfix-record.so starts
  *	hotfix-cc --record DIR COMMAND...	record a build, by hand
@@ -51,10 +52,14 @@ static void print_link(const struct link_step *link)
 	for (size_t i = 0; i < link->nr_inputs; i++) {
 		const struct link_input *input = &link->inputs[i];
 
-		printf("  %.12s %s <- %s%s\n", input->digest, input->name,
+		printf("  %.12s %s <- %s%s%s\n", input->digest, input->name,
 		       input->compile ? input->compile->source : "?",
-		       input->compile && input->compile->lto ? " (lto)" : "");
+		       input->compile && input->compile->lto ? " (lto)" : "",
+		       input->optimised ? " (optimised)" : "");
 	}
+	for (size_t i = 0; i < link->optimised.nr; i++)
+		printf("optimised %s %s\n", link->output,
+		       link->optimised.items[i]);
 }
 
 static int list(const char *directory)
@@ -94,13 +99,22 @@ static int wrap(char **argv)
 		.program = argv[1],
 		.arguments = argv + 2,
 	};
-	bool links = program_kind(argv[1]) == PROGRAM_LINKER;
+	static const struct {
+		const char *name;
+		int (*run)(const struct wrapper *wrapper);
+	} kinds[] = {
+		[PROGRAM_OTHER] = { "compiler", wrapper_compile },
+		[PROGRAM_COMPILER] = { "compiler", wrapper_compile },
+		[PROGRAM_LINKER] = { "linker", wrapper_link },
+		[PROGRAM_OPTIMISER] = { "optimiser", wrapper_optimise },
+	};
+	enum program_kind kind = program_kind(argv[1]);
 
 	restore_preload();
-	setenv("HOTFIX_RECORD_ACTIVE", links ? "linker" : "compiler", 1);
+	setenv("HOTFIX_RECORD_ACTIVE", kinds[kind].name, 1);
 	if (!wrapper.directory)
 		return wrapper_exec(&wrapper, wrapper.arguments);
-	return links ? wrapper_link(&wrapper) : wrapper_compile(&wrapper);
+	return kinds[kind].run(&wrapper);
 }
 
 int main(int argc, char **argv)

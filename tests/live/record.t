@@ -281,6 +281,132 @@ test_link_time_optimisation()
 	! grep -q '(lto)' "$TMP/list" || fail 'fat objects hold code'
 }
 
+# What the optimiser made for OUTPUT: the objects with code, one a line.
+optimised_code() # OUTPUT
+{
+	awk -v output="$TMP/src/$1" '/^optimised/ && $2 == output { print $3 }' \
+		"$TMP/list" | while read -r object; do
+		! readelf -SW "$object" | grep -q ' \.text\.' || echo "$object"
+	done
+}
+
+# FUNCTION is in a section of its own, and there is DWARF.
+has_function() # OUTPUT FUNCTION
+{
+	optimised_code "$1" | while read -r object; do
+		! readelf -SW "$object" | grep -q "\.text[.a-z]*\.$2 " ||
+			! readelf -SW "$object" | grep -q '\.debug_info' || echo yes
+	done | grep -q yes || fail "$2() of $1 was not seen"
+}
+
+test_optimiser_of_gcc()
+{
+	local fat partition
+	for fat in -ffat-lto-objects -fno-fat-lto-objects; do
+		for partition in balanced max none; do
+			project
+			record sh -ec "gcc -O2 -flto $fat -c main.c one.c two.c
+				gcc -flto -flto-partition=$partition -o prog main.o one.o two.o"
+			works prog
+			is "$STDOUT" '' 'what the build printed'
+			linked prog $(three)
+			is "$(grep -c '(optimised)' "$TMP/list")" 3
+			has_function prog main
+		done
+	done
+	is "$(optimised_code prog | wc -l)" 1
+	# Files of the optimiser that stay are no inputs either.
+	record sh -ec 'gcc -O2 -flto -c main.c one.c two.c
+		gcc -flto -flto-partition=none -save-temps -o prog main.o one.o two.o'
+	linked prog $(three)
+	# Code of both kinds: what is fat is no input of its own.
+	record sh -ec 'gcc -O2 -flto -ffat-lto-objects -c main.c one.c; gcc -O2 -c two.c
+		gcc -flto -o prog main.o one.o two.o'
+	is "$(grep -c '(optimised)' "$TMP/list")" 2
+	# Nothing was optimised: then it is.
+	record sh -ec 'gcc -O2 -flto -ffat-lto-objects -c main.c one.c two.c
+		gcc -fno-lto -o prog main.o one.o two.o'
+	linked prog $(three)
+	! grep -q optimised "$TMP/list" || fail 'optimised'
+}
+
+test_optimiser_with_gold()
+{
+	needs ld.gold
+	project
+	record sh -ec 'gcc -O2 -flto -c main.c one.c; gcc -O2 -c two.c
+		gcc -flto -fuse-ld=gold -o prog main.o one.o two.o'
+	works prog
+	linked prog 'two.o<-two.c' 'main.o<-main.c' 'one.o<-one.c'
+	is "$(grep -c '(optimised)' "$TMP/list")" 2
+	has_function prog main
+}
+
+test_optimiser_in_shared_library()
+{
+	project
+	record sh -ec 'gcc -O2 -fPIC -flto -c one.c two.c; gcc -O2 -flto -c main.c
+		gcc -shared -flto -o libx.so one.o two.o
+		gcc -o prog main.o -L. -lx -Wl,-rpath,"$PWD"'
+	works prog
+	linked libx.so 'one.o<-one.c' 'two.o<-two.c'
+	has_function libx.so two
+	has_function prog main
+}
+
+test_optimiser_under_make()
+{
+	project
+	cat >Makefile <<-'EOS'
+		all: prog prog2
+		prog: main.o libx.a ; +gcc -flto=jobserver -flto-partition=max -o $@ main.o -L. -lx
+		prog2: main.o libx.a ; +gcc -flto=auto -save-temps -o $@ main.o -L. -lx
+		libx.a: one.o two.o ; gcc-ar rcs $@ $^
+		%.o: %.c ; gcc -O2 -flto -c -o $@ $<
+	EOS
+	record make -j2
+	works prog
+	works prog2
+	linked prog 'main.o<-main.c' 'libx.a(one.o)<-one.c' 'libx.a(two.o)<-two.c'
+	has_function prog main
+	has_function prog2 main
+}
+
+# An incremental link makes intermediate code again, or machine code.
+test_optimiser_in_partial_link()
+{
+	local kind
+	for kind in rel nolto-rel; do
+		project
+		record sh -ec "gcc -O2 -flto -c main.c one.c two.c
+			gcc -O2 -flto -r -flinker-output=$kind -o both.o one.o two.o
+			gcc -O2 -flto -o prog main.o both.o"
+		works prog
+		linked prog $(three)
+		is "$(grep -c '(optimised)' "$TMP/list")" 3 $kind
+		has_function prog main
+		[ $kind = rel ] || has_function prog two
+	done
+}
+
+# As a plain one: what it prints, and leaves in the tree and for temporary files.
+test_optimised_tree_is_that_of_a_plain_build()
+{
+	project
+	cat >Makefile <<-'EOS'
+		prog: main.o one.o two.o ; $(CC) -flto -O2 -o $@ $^
+		%.o: %.c ; $(CC) -flto -O2 -c -o $@ $<
+	EOS
+	cp -r "$TMP/src" "$TMP/plain"
+	mkdir "$TMP/temporary"
+	make -C "$TMP/plain" CC=gcc >"$TMP/plain.log" 2>&1
+	TMPDIR=$TMP/temporary record make CC=gcc
+	is "$(cat "$TMP/stdout" "$TMP/stderr" | sort)" \
+		"$(grep -v directory "$TMP/plain.log" | sort)" output
+	is "$(ls "$TMP/src")" "$(ls "$TMP/plain")"
+	is "$(ls "$TMP/temporary")" ''
+}
+
 # --- build systems ------------------------------------------------------------------
 
 makefile()

@@ -26,6 +26,8 @@ TEST(names_of_compilers_and_linkers)
 		{ "/opt/bin/ld.lld-14", PROGRAM_LINKER },
 		{ "x86_64-linux-gnu-ld.gold", PROGRAM_LINKER },
 		{ "collect-ld", PROGRAM_LINKER },
+		{ "/usr/lib/gcc/x/12/lto-wrapper", PROGRAM_OPTIMISER },
+		{ "lto1", PROGRAM_OTHER },
 		{ "gcc-ar", PROGRAM_OTHER },
 		{ "x86_64-linux-gnu-gcc-ar-12", PROGRAM_OTHER },
 		{ "clang-format-14", PROGRAM_OTHER },

@@ -172,10 +172,20 @@ TEST(kinds_of_objects)
 		object_with(".text", SHT_PROGBITS, SHF_ALLOC, 4);
 
 	CHECK_EQ(object_kind((void *)&object, sizeof(object)), OBJECT_MACHINE);
+	CHECK(!object_is_intermediate((void *)&object, sizeof(object)));
 	object.header.e_type = ET_DYN;
 	CHECK_EQ(object_kind((void *)&object, sizeof(object)), OBJECT_OTHER);
 	object = object_with(".gnu.lto_.decls", SHT_PROGBITS, SHF_EXCLUDE, 4);
 	CHECK_EQ(object_kind((void *)&object, sizeof(object)), OBJECT_LTO);
+	CHECK(object_is_intermediate((void *)&object, sizeof(object)));
+	object.sections[1].sh_flags = SHF_ALLOC;
+	CHECK_EQ(object_kind((void *)&object, sizeof(object)), OBJECT_MACHINE);
+	CHECK(object_is_intermediate((void *)&object, sizeof(object)));
+	for (size_t size = 0; size < sizeof(object); size++)
+		object_is_intermediate((void *)&object, size);
+	object.header.e_type = ET_DYN;
+	CHECK(!object_is_intermediate((void *)&object, sizeof(object)));
+	object = object_with(".gnu.lto_.decls", SHT_PROGBITS, SHF_EXCLUDE, 4);
 	object.header.e_shoff = UINT64_MAX - 8;
 	CHECK_EQ(object_kind((void *)&object, sizeof(object)), OBJECT_MACHINE);
 	for (size_t size = 0; size < sizeof(object); size++)
