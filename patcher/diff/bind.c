@@ -11,7 +11,7 @@
 #include "../static_local.h"
 #include "bind_learn.h"
 #include "identity.h"
-#include "target_index.h"
+#include "target_alike.h"
 
 struct search {
 	const struct build *build;
@@ -137,22 +137,14 @@ static long score_path(const struct search *search, const struct symbol *symbol)
 {
 	const char *ours = source_of(search);
 	const char *theirs = symbol_source(&search->build->symbols, symbol);
-	size_t a, b;
-	long same = 0;
 
-	if (!ours || !theirs)
-		return 0;
-	a = strlen(ours);
-	b = strlen(theirs);
-	while (a && b && ours[a - 1] == theirs[b - 1]) {
-		a--;
-		b--;
-		same += ours[a] == '/';
-	}
-	/* "pay.c" and "src/pay.c": the whole of one is a component, too. */
-	if ((!a || ours[a - 1] == '/') && (!b || theirs[b - 1] == '/'))
-		same++;
-	return same;
+	return ours && theirs ? path_common_end(ours, theirs) : 0;
+}
+
+static long score_origin(const struct search *search,
+			 const struct symbol *symbol)
+{
+	return target_origin_score(search->build, search->item, symbol);
 }
 
 static long score_size(const struct search *search, const struct symbol *symbol)
@@ -257,6 +249,15 @@ static int choose_by_use(struct search *search)
 	return 0;
 }
 
+/* Neither order nor numbers are the same in two links. */
+static int choose_optimised(struct search *search)
+{
+	keep_best(search, score_origin);
+	if (!item_is_code(search->item))
+		keep_best(search, score_size);
+	return search->nr > 1 ? choose_by_code(search) : 0;
+}
+
 static int choose(struct search *search)
 {
 	int r = 0;
@@ -268,6 +269,8 @@ static int choose(struct search *search)
 	r = choose_by_use(search);
 	if (r || search->nr < 2)
 		return r;
+	if (search->unit->optimised)
+		return choose_optimised(search);
 	keep_best(search, score_file_known);
 	keep_best(search, score_path);
 	if (!item_is_code(search->item))
@@ -353,6 +356,36 @@ static int find_renumbered(struct search *search)
 	return r;
 }
 
+static int collect_alike(struct search *search)
+{
+	struct named named;
+	int r = target_find_alike(search->build, search->name, &named);
+
+	search->nr = 0;
+	for (size_t i = 0; i < (r ? 0 : named.nr) && !r; i++)
+		if (class_fits(search, named.symbols[i]) &&
+		    target_origin_fits(search->build, search->item,
+				       named.symbols[i]))
+			r = add_candidate(search, named.symbols[i]);
+	return r;
+}
+
+/*
+ * Of a unit that was optimised at link time. Only what the program exports has
+ * a name that other links keep.
+ */
+static int find_optimised(struct search *search)
+{
+	const struct item *item = search->item;
+	int r = 0;
+
+	if (item->binding != STB_LOCAL && !item_is_private(item))
+		r = collect(search, search->name, is_global);
+	if (!r && !search->nr)
+		r = collect_alike(search);
+	return r;
+}
+
 static int find_static(struct search *search)
 {
 	int r = collect(search, search->name, is_local_of_file);
@@ -404,6 +437,8 @@ static int find(struct search *search, struct binding *binding)
 
 	if (item->kind == ITEM_EXTERNAL)
 		r = find_external(search, binding);
+	else if (search->unit->optimised)
+		r = find_optimised(search);
 	else if (item->binding != STB_LOCAL)
 		r = find_global(search);
 	else

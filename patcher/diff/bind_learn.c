@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "identity_walk.h"
-#include "target_index.h"
+#include "target_alike.h"
 
 struct learner {
 	const struct build *build;
@@ -37,7 +37,8 @@ static int add_known(struct learner *learner, struct item *item,
 
 static bool is_static(const struct item *item)
 {
-	return item->name && item->binding == STB_LOCAL &&
+	return item->name &&
+	       (item->binding == STB_LOCAL || item_is_private(item)) &&
 	       !item->thread_local &&
 	       (item->kind == ITEM_FUNCTION || item->kind == ITEM_VARIABLE);
 }
@@ -51,7 +52,9 @@ static int learn(struct learner *learner, const struct item *item,
 
 	if (!is_static(item) || item->learned)
 		return 0;
-	r = target_find(learner->build, item->name, &named);
+	r = learner->pair->original->optimised ?
+		    target_find_alike(learner->build, item->name, &named) :
+		    target_find(learner->build, item->name, &named);
 	for (size_t i = 0; i < (r ? 0 : named.nr); i++)
 		if (named.symbols[i]->vaddr == vaddr &&
 		    named.symbols[i]->type != STT_TLS)

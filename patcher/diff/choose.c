@@ -80,19 +80,26 @@ struct score {
 	unsigned int share;    /* in percent */
 };
 
+static void count_path(const char *path, struct likeness *likeness)
+{
+	owned(elf_close_p) struct elf_file *file = NULL;
+
+	/* What cannot be read has nothing in common. */
+	if (!elf_open(path, &file, NULL))
+		count_object(file, likeness);
+}
+
 static struct score score_of(const struct link_step *link,
 			     const struct names *target)
 {
 	struct likeness likeness = { .target = target };
 	size_t common;
 
-	for (size_t i = 0; i < link->nr_inputs; i++) {
-		owned(elf_close_p) struct elf_file *file = NULL;
-
-		/* What cannot be read has nothing in common. */
-		if (!elf_open(link->inputs[i].object, &file, NULL))
-			count_object(file, &likeness);
-	}
+	for (size_t i = 0; i < link->nr_inputs; i++)
+		if (!link->inputs[i].optimised)
+			count_path(link->inputs[i].object, &likeness);
+	for (size_t i = 0; i < link->optimised.nr; i++)
+		count_path(link->optimised.items[i], &likeness);
 	common = likeness.nr_common < target->nr ? likeness.nr_common :
 						   target->nr;
 	if (!common)
@@ -126,14 +133,21 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* A build that ends in an LTO link cannot be compared by objects. */
+/*
+ * gcc's optimiser is seen at work, see record/wrapper_optimise.c; that of clang
+ * is a part of its linker.
+ */
 static int refuse_lto(const struct build *build, const struct link_step *link,
 		      struct hf_diag *diag)
 {
 	hf_refuse(diag, "object-lto",
-		  "%s is linked with link-time optimisation (-flto): its "
-		  "objects hold no machine code that could be compared",
+		  "%s is linked with link-time optimisation (-flto) by a "
+		  "compiler or linker that keeps to itself what it makes of "
+		  "the objects: they hold no machine code that could be "
+		  "compared",
 		  link->output);
+	hf_hint(diag, "gcc's -flto is understood where its linker plugin "
+		      "does it, as by default; clang's is not");
 	hf_hint(diag, "write the fix as a replacement source: hotfix-build "
 		      "--target %s -o OUT.hotfix.so fix.c",
 		build->options->target);
@@ -143,7 +157,8 @@ static int refuse_lto(const struct build *build, const struct link_step *link,
 static bool is_lto(const struct link_step *link)
 {
 	for (size_t i = 0; i < link->nr_inputs; i++)
-		if (link->inputs[i].compile && link->inputs[i].compile->lto)
+		if (!link->inputs[i].optimised && link->inputs[i].compile &&
+		    link->inputs[i].compile->lto)
 			return true;
 	return false;
 }

@@ -67,11 +67,29 @@ static bool is_clone(const struct node *node)
 	return false;
 }
 
-/* Its place in the source is known, not just its name. */
+/* "counter.lto_priv.0": static in some file, not in a function. */
+static bool is_of_file(const struct node *node)
+{
+	static const char mark[] = ".lto_priv.";
+	size_t size = strlen(node->base);
+
+	return !strncmp(node->item->name, node->base, size) &&
+	       !strncmp(node->item->name + size, mark, sizeof(mark) - 1);
+}
+
+/*
+ * Its place in the source is known, not just its name: for what several files
+ * may have, which of them as well.
+ */
 static bool has_place(const struct groups *groups, const struct node *node)
 {
+	bool optimised = node->patched ? groups->graph->patched->optimised :
+					 groups->graph->original->optimised;
+
+	if (optimised && !(groups->scoped && node->item->origin))
+		return false;
 	return !node_is_numbered(node) ||
-	       (groups->scoped && node->item->scope);
+	       (groups->scoped && (node->item->scope || is_of_file(node)));
 }
 
 static bool content_suffices(const struct groups *groups,
@@ -118,6 +136,8 @@ static size_t common_users(const struct groups *groups, const struct node *a,
 static bool is_elsewhere(const struct groups *groups, const struct node *a,
 			 const struct node *b)
 {
+	if (is_state(a) && node_other_origin(a, b))
+		return true;
 	if (!is_state(a) || !a->item->scope || !b->item->scope ||
 	    node_same_scope(a, b))
 		return false;
@@ -325,6 +345,8 @@ static int order_groups(const struct groups *groups, const struct node *a,
 	r = strcmp(a->base, b->base);
 	if (!r && groups->scoped)
 		r = strcmp(a->item->scope ?: "", b->item->scope ?: "");
+	if (!r && groups->scoped)
+		r = strcmp(a->item->origin ?: "", b->item->origin ?: "");
 	return r;
 }
 

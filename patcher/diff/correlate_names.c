@@ -82,7 +82,8 @@ static void pair_run(const struct named *first, const struct named *end)
 {
 	if (end - first == 2 && !first[0].node->patched &&
 	    first[1].node->patched && node_is_free(first[0].node) &&
-	    node_is_free(first[1].node))
+	    node_is_free(first[1].node) &&
+	    !node_other_origin(first[0].node, first[1].node))
 		make_partners(first[0].node, first[1].node);
 }
 

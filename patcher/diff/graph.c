@@ -205,15 +205,29 @@ void graph_free(struct graph *graph)
 
 bool node_is_numbered(const struct node *node)
 {
+	const struct item *item = node->item;
+
 	/* What other files can see has no such name. */
-	return node->item->name && node->item->binding == STB_LOCAL &&
+	return item->name &&
+	       (item->binding == STB_LOCAL || item_is_private(item)) &&
 	       node->family != FAMILY_EXTERNAL &&
-	       strcmp(node->item->name, node->base) != 0;
+	       strcmp(item->name, node->base) != 0;
+}
+
+static bool differ(const char *a, const char *b)
+{
+	return a != b && (!a || !b || strcmp(a, b) != 0);
 }
 
 bool node_same_scope(const struct node *a, const struct node *b)
 {
-	const char *left = a->item->scope, *right = b->item->scope;
+	return !differ(a->item->scope, b->item->scope) &&
+	       !differ(a->item->origin, b->item->origin);
+}
 
-	return left == right || (left && right && !strcmp(left, right));
+bool node_other_origin(const struct node *a, const struct node *b)
+{
+	const char *left = a->item->origin, *right = b->item->origin;
+
+	return left && right && *left && *right && strcmp(left, right) != 0;
 }

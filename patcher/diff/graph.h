@@ -64,8 +64,10 @@ static inline size_t graph_index(const struct graph *graph,
 
 /* Whether a part of its name is a number that the compiler dealt out. */
 bool node_is_numbered(const struct node *node);
-/* Functions and data of equal scope: both unknown, or the same name. */
+/* Functions and data of equal scope and origin: both unknown, or the same. */
 bool node_same_scope(const struct node *a, const struct node *b);
+/* Both are static, in other files of what was optimised at link time. */
+bool node_other_origin(const struct node *a, const struct node *b);
 
 /**
  * graph_label() - give labels

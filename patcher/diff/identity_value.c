@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bind.h"
+#include "target_alike.h"
 
 #define PLACE_SIZE 256
 
@@ -62,6 +63,15 @@ static bool is_called(const struct check *check, const struct item *item,
 			      name))
 			return true;
 	return false;
+}
+
+/* By name alone, while a function is chosen by its code. */
+static bool is_named_there(const struct check *check, const struct item *item,
+			   uint64_t vaddr)
+{
+	return check->pair->original->optimised ?
+		       target_is_alike(check->build, item->name, vaddr) :
+		       target_is_named(check->build, item->name, vaddr);
 }
 
 /* A word that the loader fills with a symbol's address. */
@@ -117,7 +127,7 @@ static int check_resolver_word(struct check *check, uint64_t vaddr,
 	    binding.vaddr == word->value)
 		return 1;
 	if (check->tentative && to->name &&
-	    target_is_named(check->build, to->name, word->value))
+	    is_named_there(check, to, word->value))
 		return 1;
 	return leads_elsewhere(check, vaddr, to, to_offset);
 }
@@ -219,7 +229,7 @@ static int check_unbound(struct check *check, uint64_t vaddr,
 
 	if (is_absent(to, binding))
 		return vaddr ? check_plt(check, vaddr, to, to_offset) : 1;
-	if (check->tentative && target_is_named(check->build, to->name, start))
+	if (check->tentative && is_named_there(check, to, start))
 		return 1;
 	if (is_compilers_own(to) && item_is_constant(check, to))
 		return check_constant(check, start, to);

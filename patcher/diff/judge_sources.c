@@ -77,8 +77,22 @@ static bool is_compiled_as(const struct compile *compile, const char *path)
 	       path_ends_with(compile->source, path);
 }
 
-static bool is_of_pair(const struct unit_pair *pair, const char *path)
+/* A source of what was optimised at link time. */
+static bool is_optimised(const struct link_step *link, const char *path)
 {
+	for (size_t i = 0; i < link->nr_inputs; i++)
+		if (link->inputs[i].optimised &&
+		    is_compiled_as(link->inputs[i].compile, path))
+			return true;
+	return false;
+}
+
+static bool is_of_pair(const struct change_set *set,
+		       const struct unit_pair *pair, const char *path)
+{
+	if (set->link && pair->original_compile == set->link->optimiser &&
+	    pair->original_compile)
+		return is_optimised(set->link, path);
 	return is_compiled_as(pair->original_compile, path) ||
 	       is_compiled_as(pair->patched_compile, path);
 }
@@ -88,7 +102,7 @@ static enum place place_of(const struct change_set *set, const char *path)
 	bool is_known = false;
 
 	for (size_t i = 0; i < set->nr_pairs; i++) {
-		if (!is_of_pair(&set->pairs[i], path))
+		if (!is_of_pair(set, &set->pairs[i], path))
 			continue;
 		if (pair_is_touched(set, &set->pairs[i]) ||
 		    pair_differs(&set->pairs[i]))

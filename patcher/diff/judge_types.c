@@ -332,11 +332,25 @@ bool unit_function_die(const struct unit *unit, const char *name,
 	return found;
 }
 
+/* Where several sources have functions of one name. */
+static bool place_function_die(const struct unit *unit, const struct item *item,
+			       Dwarf_Die *ret_die)
+{
+	Dwarf *dwarf = debuginfo_dwarf(unit->debuginfo);
+
+	if (!dwarf || !item->die || !dwarf_offdie(dwarf, item->die, ret_die))
+		return false;
+	to_origin(ret_die);
+	return true;
+}
+
 bool item_function_die(const struct unit *unit, const struct item *item,
 		       Dwarf_Die *ret_die)
 {
 	if (!item->name)
 		return false;
+	if (unit->optimised)
+		return place_function_die(unit, item, ret_die);
 	if (unit_function_die(unit, item->name, ret_die))
 		return true;
 	for (size_t i = 0; i < item->nr_aliases; i++)

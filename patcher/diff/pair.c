@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "optimised.h"
+
 /* The inputs of a link that have no partner yet. */
 struct pool {
 	const struct link_step *link;
@@ -30,7 +32,7 @@ static const struct link_input *pool_take(struct pool *pool,
 	for (size_t i = 0; i < pool->link->nr_inputs; i++) {
 		const struct link_input *input = &pool->link->inputs[i];
 
-		if (pool->used[i] || !matches(input, like))
+		if (pool->used[i] || input->optimised || !matches(input, like))
 			continue;
 		pool->used[i] = true;
 		return input;
@@ -74,9 +76,11 @@ static void find_partners(const struct link_step *original, struct pool *pool,
 			  const struct link_input **partners)
 {
 	for (size_t i = 0; i < original->nr_inputs; i++)
-		partners[i] = pool_take(pool, &original->inputs[i], same_name);
+		if (!original->inputs[i].optimised)
+			partners[i] = pool_take(pool, &original->inputs[i],
+						same_name);
 	for (size_t i = 0; i < original->nr_inputs; i++)
-		if (!partners[i])
+		if (!original->inputs[i].optimised && !partners[i])
 			partners[i] = pool_take(pool, &original->inputs[i],
 						same_source);
 }
@@ -92,7 +96,9 @@ static int pair_known(const struct link_step *original, struct pool *pool,
 		return hf_fail(diag, -ENOMEM, "cannot pair objects");
 	find_partners(original, pool, partners);
 	for (size_t i = 0; i < original->nr_inputs && !r; i++)
-		r = add_pair(set, &original->inputs[i], partners[i], diag);
+		if (!original->inputs[i].optimised)
+			r = add_pair(set, &original->inputs[i], partners[i],
+				     diag);
 	return r;
 }
 
@@ -102,9 +108,44 @@ static int pair_new(const struct pool *pool, struct change_set *set,
 	int r = 0;
 
 	for (size_t i = 0; i < pool->link->nr_inputs && !r; i++)
-		if (!pool->used[i])
+		if (!pool->used[i] && !pool->link->inputs[i].optimised)
 			r = add_pair(set, NULL, &pool->link->inputs[i], diag);
 	return r;
+}
+
+/* ---- what was optimised at link time ------------------------------------ */
+
+static int open_optimised(const struct link_step *link, struct unit **ret_unit,
+			  struct hf_diag *diag)
+{
+	owned(free_p) char *path = NULL;
+	int r;
+
+	if (!link->optimised.nr)
+		return 0;
+	r = optimised_merge(link, &path, diag);
+	if (!r)
+		r = unit_open(path, ret_unit, diag);
+	return r ? hf_context(diag, r, "%s", link->output) : 0;
+}
+
+static int pair_optimised(const struct link_step *original,
+			  const struct link_step *patched,
+			  struct change_set *set, struct hf_diag *diag)
+{
+	struct unit_pair *pair;
+	int r;
+
+	if (!original->optimised.nr && !patched->optimised.nr)
+		return 0;
+	pair = array_append(set->pairs, set->nr_pairs);
+	if (!pair)
+		return hf_fail(diag, -ENOMEM, "cannot pair objects");
+	pair->name = original->output;
+	pair->original_compile = original->optimiser;
+	pair->patched_compile = patched->optimiser;
+	r = open_optimised(original, &pair->original, diag);
+	return r ?: open_optimised(patched, &pair->patched, diag);
 }
 
 int pair_objects(const struct link_step *original,
@@ -120,5 +161,7 @@ int pair_objects(const struct link_step *original,
 	set->nr_units = original->nr_inputs;
 	set->link = original;
 	r = pair_known(original, &pool, set, diag);
-	return r ?: pair_new(&pool, set, diag);
+	if (!r)
+		r = pair_new(&pool, set, diag);
+	return r ?: pair_optimised(original, patched, set, diag);
 }

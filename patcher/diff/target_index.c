@@ -1,4 +1,4 @@
-#include "target_index.h"
+#include "target_alike.h"
 
 #include <errno.h>
 #include <search.h>
@@ -31,6 +31,7 @@ struct target_index {
 	size_t nr_imports;
 	bool imports_read;
 	void *exported; /* tree of struct remembered */
+	struct target_alike *alike;
 	bool entered;
 };
 
@@ -60,6 +61,7 @@ void target_index_free(struct target_index *index)
 	free(index->words);
 	free(index->imports);
 	tdestroy(index->exported, free_remembered);
+	target_alike_free(index->alike);
 	free(index);
 }
 
@@ -428,6 +430,11 @@ int target_plt_slot(const struct build *build, uint64_t vaddr,
 }
 
 /* ---- not twice ---------------------------------------------------------- */
+
+struct target_alike **target_index_alike(const struct build *build)
+{
+	return &build->index->alike;
+}
 
 bool target_enter(const struct build *build)
 {

@@ -54,6 +54,9 @@ int target_word(const struct build *build, uint64_t vaddr,
 int target_plt_slot(const struct build *build, uint64_t vaddr,
 		    uint64_t *ret_slot);
 
+/* Filled in by target_alike.c, NULL before. */
+struct target_alike **target_index_alike(const struct build *build);
+
 /* For choosing among functions by their code: not while doing just that. */
 bool target_enter(const struct build *build);
 void target_leave(const struct build *build);

@@ -85,6 +85,7 @@ static int check_kind(const struct unit *unit, struct hf_diag *diag)
 	return is_lto_only(unit) ? refuse_lto(unit->path, diag) : 0;
 }
 
+/* "<artificial>": the optimiser's, which is no file. */
 static void find_source(struct unit *unit)
 {
 	for (size_t i = 1; i < unit->symbols.nr && !unit->source; i++) {
@@ -95,6 +96,10 @@ static void find_source(struct unit *unit)
 			    STT_FILE &&
 		    *name)
 			unit->source = name;
+	}
+	if (unit->source && !strcmp(unit->source, "<artificial>")) {
+		unit->optimised = true;
+		unit->source = NULL;
 	}
 }
 

@@ -97,6 +97,10 @@ struct item {
 	/* A static local variable: the function that it stands in, by DWARF or
 	   by the only function that refers to it; NULL: file scope, unknown. */
 	const char *scope;
+	/* In a unit that was optimised at link time: the path of the source
+	   that it is a static name of; "": of all, it is global; NULL: unknown. */
+	const char *origin;
+	uint64_t die; /* and its DWARF, whatever it is called; 0: none */
 	/* Of several of its name, the one that the target's code means: see
 	   bind_learn.h. */
 	const struct symbol *learned;
@@ -116,6 +120,8 @@ struct unit {
 	/* By section and offset; then common ones, then externals. */
 	struct item **items;
 	size_t nr_items;
+	/* Made of several sources by gcc's link-time optimiser. */
+	bool optimised;
 	bool learned; /* bind_learn() was here */
 	/* For unit.c: */
 	struct item *item_block;
@@ -149,6 +155,10 @@ struct item *unit_item_of_symbol(const struct unit *unit, size_t symbol);
    first. */
 struct item *unit_find(const struct unit *unit, const char *name);
 
+/* Static in its source, and only seen by other partitions of one link (gcc makes
+   it a hidden global, with a number). */
+bool item_is_private(const struct item *item);
+
 static inline bool item_is_code(const struct item *item)
 {
 	return item->kind == ITEM_FUNCTION || item->kind == ITEM_COLD;
@@ -164,8 +174,9 @@ static inline bool item_is_read_only_data(const struct item *item)
 /*
  * A name without the numbers that the compiler deals out: "f.constprop" of
  * "f.constprop.3", "counter" of "counter.1234", "f.part.isra" of
- * "f.part.0.isra.1", "CSWTCH" of "CSWTCH.17", ".LC" of ".LC12". Owned by the
- * caller. NULL: ENOMEM.
+ * "f.part.0.isra.1", "CSWTCH" of "CSWTCH.17", ".LC" of ".LC12"; "helper" of
+ * "helper.lto_priv.0", which a static name gets that another file has as well.
+ * Owned by the caller. NULL: ENOMEM.
  */
 char *item_base_name(const char *name);
 

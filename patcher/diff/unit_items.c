@@ -260,6 +260,9 @@ static int symbol_rank(const struct cutter *cutter, const struct place *place)
 
 	if (ELF64_ST_TYPE(symbol->st_info) != STT_NOTYPE && symbol->st_size)
 		rank += 8;
+	/* What is called by it, not the resolver that it is. */
+	if (ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC)
+		rank += 2;
 	if (binding == STB_WEAK)
 		rank += 2;
 	else if (binding != STB_LOCAL)

@@ -10,6 +10,14 @@
 #include <ctype.h>
 #include <string.h>
 
+/* What only tells equal names of several files apart. */
+static bool is_private_mark(const char *text, size_t size)
+{
+	static const char mark[] = "lto_priv";
+
+	return size == sizeof(mark) - 1 && !strncmp(text, mark, size);
+}
+
 static bool is_number(const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
@@ -41,7 +49,8 @@ char *item_base_name(const char *name)
 	for (const char *part = name + first; *part == '.';) {
 		size_t size = strcspn(part + 1, ".");
 
-		if (!is_number(part + 1, size)) {
+		if (!is_number(part + 1, size) &&
+		    !is_private_mark(part + 1, size)) {
 			memmove(end, part, size + 1);
 			end += size + 1;
 		}
@@ -51,6 +60,12 @@ char *item_base_name(const char *name)
 	if (!strncmp(base, ".L", 2))
 		strip_label(base);
 	return base;
+}
+
+bool item_is_private(const struct item *item)
+{
+	return item->name && item->visibility == STV_HIDDEN &&
+	       item->kind != ITEM_EXTERNAL && strchr(item->name + 1, '.');
 }
 
 /* As C would have it, shortened. Wide ones: their low bytes. */

@@ -1,66 +1,47 @@
 /*
- * Static local variables and the functions that they stand in, by DWARF.
- *
- * The scope is the source's function, also where its code was inlined, cloned
- * or is gone: variables of a function that was inlined everywhere hang below
- * its abstract instance or below the inlined one.
+ * What only DWARF says of items: the function that a static local variable
+ * stands in, and, of what was optimised at link time, the source file.
  */
 #include "unit_read.h"
 
-#include <dwarf.h>
+#include <string.h>
 
-static void name_variable(struct unit *unit, Dwarf_Die *die, const char *scope)
+#include "../debug_places.h"
+
+/*
+ * Sources matter where an object has several: those of all others are known by
+ * their compile. A global is the only one of its name, wherever it stands.
+ */
+static void set_origin(const struct unit *unit, struct item *item,
+		       const struct debug_place *place)
 {
-	struct item *item;
-	uint64_t vaddr, offset;
-	size_t section;
-
-	if (!debuginfo_static_address(die, &vaddr) ||
-	    !debuginfo_section_at(unit->debuginfo, vaddr, &section, &offset))
+	if (!unit->optimised || item->die)
 		return;
-	item = unit_item_at(unit, section, offset);
-	if (item && item->kind == ITEM_VARIABLE && item->offset == offset &&
-	    !item->scope)
-		item->scope = scope;
+	item->die = place->die;
+	item->origin = place->external ? "" : place->source;
 }
 
-/* Everything below @parent; @scope: the innermost function around. */
-static void walk(struct unit *unit, Dwarf_Die *parent, const char *scope,
-		 unsigned int depth)
+static int note_place(void *context, const struct debug_place *place)
 {
-	Dwarf_Die die;
+	struct unit *unit = context;
+	struct item *item;
+	uint64_t offset;
+	size_t section;
 
-	/* Blocks nest, damaged files without end. */
-	if (depth > 256 || dwarf_child(parent, &die))
-		return;
-	do {
-		switch (dwarf_tag(&die)) {
-		case DW_TAG_variable:
-			if (scope)
-				name_variable(unit, &die, scope);
-			break;
-		case DW_TAG_subprogram:
-		case DW_TAG_inlined_subroutine:
-			walk(unit, &die, dwarf_diename(&die) ?: scope,
-			     depth + 1);
-			break;
-		case DW_TAG_lexical_block:
-		case DW_TAG_namespace:
-			walk(unit, &die, scope, depth + 1);
-			break;
-		default:
-			break;
-		}
-	} while (!dwarf_siblingof(&die, &die));
+	if (!debuginfo_section_at(unit->debuginfo, place->vaddr, &section,
+				  &offset))
+		return 0;
+	item = unit_item_at(unit, section, offset);
+	if (!item || item->offset != offset ||
+	    place->is_variable == item_is_code(item))
+		return 0;
+	if (item->kind == ITEM_VARIABLE && !item->scope)
+		item->scope = place->scope;
+	set_origin(unit, item, place);
+	return 0;
 }
 
 void unit_find_scopes(struct unit *unit)
 {
-	Dwarf *dwarf = debuginfo_dwarf(unit->debuginfo);
-	Dwarf_CU *cu = NULL;
-	Dwarf_Die die;
-
-	while (dwarf &&
-	       !dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &die, NULL))
-		walk(unit, &die, NULL, 0);
+	debug_places_each(unit->debuginfo, note_place, unit);
 }

@@ -24,12 +24,14 @@
 #
 # Each is tried in one combination of compiler, level and model, another one
 # for each folder; with DIFF_ALL=1 in all. `bash run.t NAME` runs one folder,
-# `bash run.t NAME__gcc_O2_pie` in one combination.
+# `bash run.t NAME__gcc_O2_pie` in one combination. DIFF_CFLAGS are added to the
+# flags of compiler and linker.
 
 . "$(dirname "$0")/../live/lib.sh"
 
 DIFF=$HOTFIX_TOP/tests/diff
 BUILD=$HOTFIX_O/hotfix-build
+EVERYWHERE=${DIFF_CFLAGS:+ $DIFF_CFLAGS}
 
 declare -A SET
 
@@ -87,8 +89,8 @@ model_ldflags() { [ "$1" = pie ] && echo -pie || echo -no-pie; }
 choose_build() # COMPILER LEVEL MODEL
 {
 	MAKE_IT=(make -s CC="$1"
-		CFLAGS="-g -D_GNU_SOURCE $2 $(model_cflags $3) ${SET[cflags]:-}"
-		LDFLAGS="-Wl,--build-id $(model_ldflags $3) ${SET[ldflags]:-}")
+		CFLAGS="-g -D_GNU_SOURCE $2 $(model_cflags $3) ${SET[cflags]:-}$EVERYWHERE"
+		LDFLAGS="-Wl,--build-id $(model_ldflags $3) ${SET[ldflags]:-}$EVERYWHERE")
 }
 
 # What is delivered is moved away: the build finds only sources.

@@ -137,6 +137,64 @@ TEST(clones_by_content)
 	end();
 }
 
+static struct item *sample_static(struct sample *sample, const char *name,
+				  const char *origin)
+{
+	struct item *item = sample_variable(sample, name, true, zeros, 8);
+
+	item->binding = STB_LOCAL;
+	item->origin = origin;
+	return item;
+}
+
+/* Numbers of private names are dealt out anew: the source file decides. */
+TEST(privates_by_origin)
+{
+	struct item *a, *b, *c, *g, *a2, *b2, *c2, *g2, *new;
+
+	begin();
+	o->unit.optimised = p->unit.optimised = true;
+	a = sample_static(o, "count.lto_priv.0", "/a.c");
+	b = sample_static(o, "count.lto_priv.1", "/b.c");
+	c = sample_static(o, "level", "/c.c");
+	g = sample_variable(o, "global", true, zeros, 8);
+	g->origin = "";
+	new = sample_static(p, "count.lto_priv.0", "/new.c");
+	a2 = sample_static(p, "count.lto_priv.1", "/a.c");
+	/* Promoted: seen by another partition. */
+	b2 = sample_static(p, "count.lto_priv.2", "/b.c");
+	b2->binding = STB_GLOBAL;
+	b2->visibility = STV_HIDDEN;
+	c2 = sample_static(p, "level.lto_priv.0", "/c.c");
+	g2 = sample_static(p, "global", "");
+	CHECK_EQ(correlate(), 0);
+	CHECK_TWINS(a, a2);
+	CHECK_TWINS(b, b2);
+	CHECK_TWINS(c, c2);
+	CHECK_TWINS(g, g2);
+	CHECK_ALONE(new);
+	end();
+}
+
+/* Of another file it is another variable, whatever it is called. */
+TEST(privates_of_other_files)
+{
+	struct item *a, *b, *a2, *b2;
+
+	begin();
+	o->unit.optimised = p->unit.optimised = true;
+	a = sample_static(o, "count", "/a.c");
+	a2 = sample_static(p, "count", "/b.c");
+	b = sample_static(o, "level.lto_priv.0", "/a.c");
+	b2 = sample_static(p, "level.lto_priv.0", "/b.c");
+	CHECK_EQ(correlate(), 0);
+	CHECK_ALONE(a);
+	CHECK_ALONE(a2);
+	CHECK_ALONE(b);
+	CHECK_ALONE(b2);
+	end();
+}
+
 TEST(clones_by_callers)
 {
 	struct item *f0, *f1, *g0, *g1, *a, *b, *a2, *b2;

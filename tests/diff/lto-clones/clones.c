@@ -1,0 +1,19 @@
+#include "serve.h"
+
+static int table[64];
+
+SEPARATE int mix(int a, int factor)
+{
+	for (int i = 0; i < 64; i++)
+		table[i] = (table[i] & 7) + a * factor + i;
+	return table[a & 63] ^ factor;
+}
+
+SEPARATE int fill(int a, int step)
+{
+	int sum = 0;
+
+	for (int i = a; i < 640; i += step)
+		sum += table[i & 63] > a ? i : step;
+	return sum & 0xff;
+}
