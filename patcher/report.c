@@ -9,6 +9,10 @@
 #include "../lib/patch_file.h"
 #include "diff/why.h"
 
+/* Of functions that are described at length, and of lines of one kind. */
+#define IN_FULL_MAX 8
+#define LINES_MAX 12
+
 /* Continuation lines are indented as far as the label. */
 static void print_labelled(const char *label, const char *text)
 {
@@ -55,16 +59,25 @@ static void print_identity(const struct manifest_function *function)
 		printf("    NOT PROVEN to be what the target runs\n");
 }
 
+/* As many as a person reads; programs get all of them. */
+static void print_lines(const char *label, const struct strings *lines)
+{
+	size_t nr = lines->nr > LINES_MAX ? LINES_MAX - 1 : lines->nr;
+
+	for (size_t i = 0; i < nr; i++)
+		printf("  %s: %s\n", label,
+		       lines->items[i] + strspn(lines->items[i], " "));
+	if (nr < lines->nr)
+		printf("  %s: %zu more, see --json\n", label, lines->nr - nr);
+}
+
 static void print_diff(const struct change_set *set)
 {
 	struct strings lines = { 0 };
 
 	why_additions(set, &lines);
-	for (size_t i = 0; i < lines.nr; i++)
-		printf("  new: %s\n",
-		       lines.items[i] + strspn(lines.items[i], " "));
-	for (size_t i = 0; i < set->left_out.nr; i++)
-		printf("  left out: %s\n", set->left_out.items[i]);
+	print_lines("new", &lines);
+	print_lines("left out", &set->left_out);
 	strings_release(&lines);
 }
 
@@ -90,6 +103,48 @@ static void print_function(const struct manifest_function *function,
 		       saved);
 }
 
+/* ---- of many functions, a line each -------------------------------------- */
+
+static void print_line(const struct manifest_function *function)
+{
+	printf("  %s()", function->name);
+	if (function->source)
+		printf(", %s", function->source);
+	printf(": %s; %lu -> %lu bytes%s\n", function->why ?: "replaced",
+	       function->size, function->replacement_size,
+	       function->identity == IDENTITY_UNPROVEN ?
+		       "; NOT PROVEN to be what the target runs" :
+		       "");
+}
+
+static void print_proven(const struct manifest *manifest)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < manifest->nr_functions; i++)
+		nr += manifest->functions[i].identity == IDENTITY_PROVEN;
+	if (nr)
+		printf("  proven: %zu of %zu functions are what the target "
+		       "runs\n",
+		       nr, manifest->nr_functions);
+}
+
+static void print_functions(const struct build *build)
+{
+	const struct manifest *manifest = build->manifest;
+	bool many = manifest->nr_functions > IN_FULL_MAX;
+
+	for (size_t i = 0; i < manifest->nr_functions; i++) {
+		if (many)
+			print_line(&manifest->functions[i]);
+		else
+			print_function(&manifest->functions[i],
+				       build->replacements[i].saved);
+	}
+	if (many)
+		print_proven(manifest);
+}
+
 static size_t nr_in_module(const struct manifest *manifest)
 {
 	size_t nr = 0;
@@ -110,9 +165,7 @@ static void print_target(const struct build *build)
 							 "executable",
 	       manifest->target.name,
 	       build_id_format(&manifest->target.build_id, id));
-	for (size_t i = 0; i < manifest->nr_functions; i++)
-		print_function(&manifest->functions[i],
-			       build->replacements[i].saved);
+	print_functions(build);
 	if (build->changes)
 		print_diff(build->changes);
 	printf("  imports: %zu of %s, %zu of its libraries\n", own,
@@ -263,6 +316,29 @@ static json_t *warnings_json(const struct several *several)
 	return all;
 }
 
+/* All that the warnings name only some of. */
+static json_t *notices_json(const struct several *several)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < several->nr; i++) {
+		const struct build *build = several->builds[i];
+		const struct change_set *set = build ? build->changes : NULL;
+
+		for (size_t k = 0; set && k < set->nr_notices; k++) {
+			const struct strings *names = &set->notices[k].names;
+
+			json_array_append_new(
+				all, json_pack("{s:s, s:o}", "code",
+					       set->notices[k].kind->code,
+					       "names",
+					       strings_json(names->items,
+							    names->nr)));
+		}
+	}
+	return all;
+}
+
 static json_t *error_json(const struct hf_diag *diag)
 {
 	return json_pack("{s:s, s:s, s:s}", "code", diag->code, "message",
@@ -296,6 +372,7 @@ static void print_json(const struct options *options,
 		put_targets(result, several);
 	}
 	json_object_set_new(result, "warnings", warnings_json(several));
+	json_object_set_new(result, "notices", notices_json(several));
 	put_json(result, error);
 }
 

@@ -46,6 +46,19 @@ struct addition {
 	struct item *patched; /* new function or variable, literal, table, … */
 };
 
+/* A warning that may concern many. */
+struct notice_kind {
+	const char *code; /* for programs */
+	const char *one, *many; /* what follows the name; the number */
+};
+
+struct notice {
+	const struct notice_kind *kind;
+	struct strings names; /* "table (src/a.c)" */
+};
+
+void notices_release(struct notice *notices, size_t nr);
+
 struct change_set {
 	/* Of struct rebuilds, borrowed as `sources` is; pairs point into it. */
 	struct recording original_build, patched_build;
@@ -59,6 +72,8 @@ struct change_set {
 	size_t nr_additions;
 	/* Lines for people: what was not taken, and why. */
 	struct strings left_out;
+	struct notice *notices; /* of judge.h's warnings, in full */
+	size_t nr_notices;
 	struct source_changes sources;
 };
 

@@ -17,5 +17,6 @@ void change_set_release(struct change_set *set)
 	free(set->additions);
 	release_pairs(set);
 	strings_release(&set->left_out);
+	notices_release(set->notices, set->nr_notices);
 	*set = (struct change_set){ 0 };
 }

@@ -216,6 +216,8 @@ int judge_changes(struct build *build, struct change_set *set,
 	if (!data || !layout)
 		return hf_fail(diag, -ENOMEM, "cannot judge the changes");
 	r = judge_all(&judge, diag);
+	if (judge_say_notices(&judge) && !r)
+		r = -ENOMEM;
 	if (r == -ENOMEM)
 		hf_fail(diag, r, "cannot judge the changes");
 	strings_release(&judge.data_names);

@@ -361,16 +361,22 @@ static bool is_compiler_made(const char *name)
 static int warn_copy(struct judge *judge, const struct unit_pair *pair,
 		     const struct item *item)
 {
+	static const struct notice_kind kind = {
+		"constant-changed",
+		"is constant, and changes: functions that are replaced read "
+		"the new one,\npointers to it that the process has stored "
+		"lead to the old one",
+		"constants change: functions that are replaced read the new "
+		"ones,\npointers to them that the process has stored lead to "
+		"the old ones",
+	};
 	char words[256];
 
 	if (is_compiler_made(item->name))
 		return 0;
 	item_describe(item, words, sizeof(words));
-	return judge_warn(judge,
-			  "%s (%s) is constant, and changes: functions that "
-			  "are replaced read the new one,\npointers to it that "
-			  "the process has stored lead to the old one",
-			  words, judge_source(judge, pair));
+	return judge_notice(judge, &kind, "%s (%s)", words,
+			    judge_source(judge, pair));
 }
 
 static int changed_constant(struct judge *judge, const struct unit_pair *pair,

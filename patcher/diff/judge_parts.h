@@ -9,6 +9,7 @@
  *	prototypes, and callers that stay                   judge_signature.c
  *	code that has already run, or never ends            judge_run.c
  *	files of the diff, and when nothing is left to do   judge_sources.c
+ *	one warning for all that it concerns                judge_notice.c
  *
  * Each looks at the whole set before it refuses, so that one run tells all
  * there is to know of its kind.
@@ -45,6 +46,15 @@ int judge_nothing(struct judge *judge, struct hf_diag *diag);
 
 int judge_warn(struct judge *judge, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/**
+ * judge_notice() - a warning of this kind concerns one more
+ * @format: its name, and where it is: "table (src/a.c)"
+ *
+ * judge_say_notices() makes one warning of each kind.
+ */
+int judge_notice(struct judge *judge, const struct notice_kind *kind,
+		 const char *format, ...) __attribute__((format(printf, 3, 4)));
+int judge_say_notices(struct judge *judge);
 /* A line of the manifest's overrides, and a warning that says the same. */
 int judge_override(struct judge *judge, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -148,29 +148,44 @@ static bool never_returns(const struct build *build,
 
 /* ---- warnings ----------------------------------------------------------- */
 
+static const struct notice_kind endless = {
+	"never-returns",
+	"never returns: a thread that is inside stays in the old code,\nand "
+	"`hotfix apply` has to be told to accept that (--mode entry)",
+	"functions never return: threads that are inside stay in the old "
+	"code,\nand `hotfix apply` has to be told to accept that (--mode entry)",
+};
+
+static const struct notice_kind of_start = {
+	"called-by-main",
+	"is called by main() only: if that is at start-up, it has run already",
+	"functions are called by main() only: if that is at start-up, they "
+	"have run already",
+};
+
+static const struct notice_kind removed = {
+	"function-removed",
+	"is removed: pointers to it that the process has stored still run it",
+	"functions are removed: pointers to them that the process has stored "
+	"still run them",
+};
+
 static int warn_change(struct judge *judge, const struct change *change)
 {
 	const char *name = change->original->name;
+	const char *source = judge_source(judge, change->pair);
 	const char *once = run_once(change);
 
 	if (once)
 		return judge_warn(judge,
 				  "%s() (%s) changes, but %s: processes that "
 				  "run already do not see it",
-				  name, judge_source(judge, change->pair),
-				  once);
+				  name, source, once);
 	if (never_returns(judge->build, change))
-		return judge_warn(judge,
-				  "%s() (%s) never returns: a thread that is "
-				  "inside stays in the old code,\nand "
-				  "`hotfix apply` has to be told to accept that "
-				  "(--mode entry)",
-				  name, judge_source(judge, change->pair));
+		return judge_notice(judge, &endless, "%s() (%s)", name, source);
 	if (is_only_of_main(change))
-		return judge_warn(judge,
-				  "%s() (%s) is called by main() only: if that "
-				  "is at start-up, it has run already",
-				  name, judge_source(judge, change->pair));
+		return judge_notice(judge, &of_start, "%s() (%s)", name,
+				    source);
 	return 0;
 }
 
@@ -215,11 +230,8 @@ static int warn_removals(struct judge *judge, const struct unit_pair *pair)
 		if (item->kind == ITEM_FUNCTION && item->name &&
 		    item->verdict == VERDICT_REMOVED &&
 		    address_is_taken(pair->original, item))
-			r = judge_warn(judge,
-				       "%s() (%s) is removed: pointers to it "
-				       "that the process has stored still run "
-				       "it",
-				       item->name, judge_source(judge, pair));
+			r = judge_notice(judge, &removed, "%s() (%s)",
+					 item->name, judge_source(judge, pair));
 	}
 	return r;
 }

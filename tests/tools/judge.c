@@ -611,6 +611,14 @@ static const struct sample threads[] = {
 	  .code = "data-changed", .says = { "last (a.c): starts as 1" } },
 };
 
+#define TABLE(number, first)                                                   \
+	"static const int t" #number "[] = { " #first ", 5" #number ", 6, 7 };\n"
+#define TABLES(first)                                                          \
+	TABLE(1, first) TABLE(2, first) TABLE(3, first)                        \
+	TABLE(4, first) TABLE(5, first) TABLE(6, first)                        \
+	"int f(int a) { return t1[a] + t2[a] + t3[a]; }\n"                    \
+	"int g(int a) { return t4[a] + t5[a] + t6[a]; }\n"
+
 static const struct sample constants[] = {
 	{ "a table of one object",
 	  { { "a.c", "static const int t[] = { 1, 2, 3, 9 };\n"
@@ -618,6 +626,11 @@ static const struct sample constants[] = {
 	      "static const int t[] = { 1, 2, 3, 7 };\n"
 	      "int f(int a) { return t[a]; }\n" }, MAIN },
 	  .warns = { "variable t (a.c) is constant, and changes" } },
+	{ "many tables: one warning",
+	  { { "a.c", TABLES(1), TABLES(2) }, MAIN },
+	  .warns = { "6 constants change: functions that are replaced",
+		     "variable t", " (a.c) and 2 more" },
+	  .silent = "is constant" },
 	{ "a name that the compiler keeps",
 	  { { "a.c", "int g(const char *); int f(int a) { return\n"
 		     "g(__func__) + a; } int h(void) { return 1; }\n",
