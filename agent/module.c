@@ -398,16 +398,31 @@ static int modules_append(struct modules *modules, const struct module *module)
 	return 0;
 }
 
+/*
+ * A later segment of the module before: of a small file, lld maps the first
+ * page, with its ELF header, once for each segment.
+ */
+static bool is_of_module_before(const struct modules *modules,
+				const struct mapping *mapping)
+{
+	const struct module *before =
+		modules->nr ? &modules->entries[modules->nr - 1] : NULL;
+
+	return before && range_contains(&before->range, mapping->range.start) &&
+	       !strcmp(before->path, mapping->path);
+}
+
 static int modules_scan(const struct process *process,
 			const struct mappings *mappings,
 			struct modules *modules)
 {
 	for (size_t i = 0; i < mappings->nr; i++) {
+		const struct mapping *mapping = &mappings->entries[i];
 		struct module module = { 0 };
 		int r;
 
-		if (module_at(process, mappings, &mappings->entries[i],
-			      &module))
+		if (is_of_module_before(modules, mapping) ||
+		    module_at(process, mappings, mapping, &module))
 			continue;
 		r = modules_append(modules, &module);
 		if (r)

@@ -51,6 +51,40 @@ test_unoptimised() { variant O0; }
 test_optimised_hard() { variant O3; }
 test_function_sections() { variant sections; }
 
+# lld maps the first page of a small file, with its ELF header, for each segment.
+test_header_in_each_segment()
+{
+	command -v ld.lld >/dev/null || skip 'no ld.lld'
+	cat >"$TMP/small.c" <<-'EOF'
+		#include <stdio.h>
+		#include <stdlib.h>
+		__attribute__((noipa)) int work(int a) { return a * 3 + 1; }
+		__attribute__((used)) static void room(void) { asm(".skip 8192, 0x90"); }
+		int main(void)
+		{
+			char line[80];
+			setvbuf(stdout, NULL, _IOLBF, 0);
+			puts("ready");
+			while (fgets(line, sizeof(line), stdin))
+				printf("%d\n", work(atoi(line)));
+			return 0;
+		}
+	EOF
+	(cd "$TMP" && gcc -g -O2 -fPIE -pie -fuse-ld=lld -Wl,--build-id \
+		-o small small.c)
+	start_program "$TMP/small"
+	is "$(grep -c ' 00000000 .*/small$' /proc/$PID/maps)" 2 'mappings of its start'
+	fix small "$TMP/small" <<-'EOF'
+		int work(int a) { return a * 3 + 2; }
+		HOTFIX_REPLACE(work);
+	EOF
+	expect 1 4
+	hotfix apply "$FIX" -p $PID
+	expect 1 5
+	hotfix revert small -p $PID
+	expect 1 4
+}
+
 # The landing pad stays the first instruction: indirect calls may check it.
 test_endbr64_stays()
 {
