@@ -58,6 +58,9 @@ static const struct symbol *find_other(const struct build *build,
 	for (size_t i = 0; i < build->symbols.nr_code; i++) {
 		const struct symbol *symbol = build->symbols.code[i];
 
+		/* Perhaps with another number than ours. */
+		if (symbol == change->target)
+			continue;
 		if (is_at_entry(change, symbol) &&
 		    count_own(change, symbol->name) <
 			    count_there(build, change, symbol->name))
@@ -172,8 +175,13 @@ static int check_change(const struct build *build, const struct change_set *set,
 	if (!may_fold(set->link))
 		return 0;
 	for (size_t i = 0; i < set->link->nr_inputs && !r; i++)
-		r = check_object(build, change, set->link->inputs[i].object,
-				 diag);
+		if (!set->link->inputs[i].optimised)
+			r = check_object(build, change,
+					 set->link->inputs[i].object, diag);
+	for (size_t i = 0; i < set->nr_pairs && !r; i++)
+		if (set->pairs[i].original && set->pairs[i].original->optimised)
+			r = check_object(build, change,
+					 set->pairs[i].original->path, diag);
 	return r;
 }
 

@@ -3,6 +3,8 @@
  *
  * Objects that are equal in both builds are no pairs of the set. They are asked
  * by their symbol tables; what those define or want, they do in both builds.
+ * What was optimised at link time is one pair, and its inputs count for nothing,
+ * even where they hold code.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,6 +17,14 @@ static const struct unit_pair *pair_of(const struct change_set *set,
 {
 	for (size_t i = 0; i < set->nr_pairs; i++)
 		if (set->pairs[i].original && set->pairs[i].name == input->name)
+			return &set->pairs[i];
+	return NULL;
+}
+
+static const struct unit_pair *optimised_pair(const struct change_set *set)
+{
+	for (size_t i = 0; i < set->nr_pairs; i++)
+		if (set->pairs[i].original && set->pairs[i].original->optimised)
 			return &set->pairs[i];
 	return NULL;
 }
@@ -99,13 +109,20 @@ int judge_find_definition(const struct judge *judge, const char *name,
 			  struct hf_diag *diag)
 {
 	const struct change_set *set = judge->set;
+	const struct unit_pair *optimised = optimised_pair(set);
 	struct definition best = { 0 };
 	int r = 0;
 
+	if (optimised)
+		propose_item(&best,
+			     patched ? optimised->patched : optimised->original,
+			     optimised, name);
 	for (size_t i = 0; set->link && i < set->link->nr_inputs && !r; i++) {
 		const struct link_input *input = &set->link->inputs[i];
 		const struct unit_pair *pair = pair_of(set, input);
 
+		if (input->optimised)
+			continue;
 		if (pair)
 			propose_item(&best,
 				     patched ? pair->patched : pair->original,
@@ -174,15 +191,20 @@ int judge_find_user(const struct judge *judge, const char *name,
 		    const char **ret_user, struct hf_diag *diag)
 {
 	const struct change_set *set = judge->set;
+	const struct unit_pair *optimised = optimised_pair(set);
 	const char *user = NULL;
 	int r = 0;
 
+	if (optimised && pair_uses(optimised, name))
+		user = judge_source(judge, optimised);
 	for (size_t i = 0; set->link && i < set->link->nr_inputs && !r && !user;
 	     i++) {
 		const struct link_input *input = &set->link->inputs[i];
 		const struct unit_pair *pair = pair_of(set, input);
 		bool found = false;
 
+		if (input->optimised)
+			continue;
 		if (pair)
 			found = pair_uses(pair, name);
 		else
