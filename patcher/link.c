@@ -98,6 +98,8 @@ static int add_fixed(struct strings *command)
 	static const char *const words[] = {
 		"-shared",	       "-nostdlib",
 		"-nostartfiles",       "-Wl,-Bsymbolic",
+		/* Objects may hold intermediate code, of all that they were. */
+		"-fno-lto",
 		"-Wl,-z,now",	       "-Wl,-z,relro",
 		"-Wl,-z,separate-code", "-Wl,-z,max-page-size=4096",
 		"-Wl,-z,noexecstack",  "-Wl,--build-id=sha1",
