@@ -54,13 +54,28 @@ static bool is_main(const struct item *item)
 	return item->binding != STB_LOCAL && !strcmp(item->name ?: "", "main");
 }
 
+/* By any of its names: the resolver itself has one of its own. */
+static bool is_resolver(const struct change *change)
+{
+	const struct elf_symbols *symbols = &change->pair->original->symbols;
+	const struct item *item = change->original;
+
+	if (item->type == STT_GNU_IFUNC)
+		return true;
+	for (size_t i = 0; i < item->nr_aliases; i++)
+		if (ELF64_ST_TYPE(symbols->entries[item->aliases[i]].st_info) ==
+		    STT_GNU_IFUNC)
+			return true;
+	return false;
+}
+
 /* How a function is run once, before anybody can patch; NULL: it is not. */
 static const char *run_once(const struct change *change)
 {
 	if (is_main(change->original))
 		return "main() runs once";
-	if (change->original->type == STT_GNU_IFUNC)
-		return "it was asked when the program was loaded";
+	if (is_resolver(change))
+		return "its resolver was asked when the program was loaded";
 	if (is_constructor(change->pair->original, change->original))
 		return "constructors have run";
 	return NULL;
@@ -256,9 +271,20 @@ static int refuse(const struct judge *judge, struct hf_diag *diag)
 	return -ECANCELED;
 }
 
+/* A call of its name does not come to its entry: there is nothing to redirect. */
+static void leave_resolvers(struct change_set *set)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->nr_changes; i++)
+		if (!is_resolver(&set->changes[i]))
+			set->changes[kept++] = set->changes[i];
+	set->nr_changes = kept;
+}
+
 int judge_run(struct judge *judge, struct hf_diag *diag)
 {
-	const struct change_set *set = judge->set;
+	struct change_set *set = judge->set;
 	size_t nr_late = 0;
 	int r = 0;
 
@@ -271,5 +297,6 @@ int judge_run(struct judge *judge, struct hf_diag *diag)
 	for (size_t i = 0; i < set->nr_pairs && !r; i++)
 		if (set->pairs[i].original && set->pairs[i].patched)
 			r = warn_removals(judge, &set->pairs[i]);
+	leave_resolvers(set);
 	return r;
 }
