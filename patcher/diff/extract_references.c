@@ -324,8 +324,12 @@ static int refuse_reach(const struct field *field,
 			       "executable that has a copy of it, and %s has "
 			       "none.",
 		  field->extract->build->target->name);
-	hf_hint(field->diag, "build both with -fPIC, or with "
-			     "-mno-direct-extern-access");
+	hf_hint(field->diag, "ask a function of the library instead, where it "
+			     "has one; or write the fix as a replacement "
+			     "source, which reaches any place: hotfix-build "
+			     "--target BIN -o OUT.hotfix.so fix.c");
+	hf_hint(field->diag, "a target that is built with -fPIC, or with "
+			     "-mno-direct-extern-access, needs neither");
 	return -ECANCELED;
 }
 

@@ -1,5 +1,6 @@
 /*
- * Assembler files, and sections that somebody reads when the program starts.
+ * Assembler files, code that only fits where it was, and sections that somebody
+ * reads when the program starts.
  *
  *	.init_array, .ctors, .fini_array   lists of functions, run by the C library
  *	set_commands, initcalls, ...       lists that the program itself runs
@@ -40,6 +41,48 @@ static int refuse_unseen(const struct unit_pair *pair, struct hf_diag *diag)
 	return -ECANCELED;
 }
 
+/* What counts from the GOT: position-independent code of the larger models. */
+static bool is_of_larger_model(const struct item *item)
+{
+	for (size_t i = 0; i < item->nr_references; i++)
+		switch (item->references[i].type) {
+		case R_X86_64_GOT64:
+		case R_X86_64_GOTOFF64:
+		case R_X86_64_GOTPC32:
+		case R_X86_64_GOTPC64:
+		case R_X86_64_GOTPCREL64:
+		case R_X86_64_GOTPLT64:
+		case R_X86_64_PLTOFF64:
+			return true;
+		}
+	return false;
+}
+
+static int check_model(const struct judge *judge, const struct change *change,
+		       struct hf_diag *diag)
+{
+	if (!is_of_larger_model(change->original) &&
+	    !is_of_larger_model(change->patched))
+		return 0;
+	hf_refuse(diag, "relocation-unsupported",
+		  "%s() (%s) is compiled for a large code model "
+		  "(-mcmodel=large, -mcmodel=medium), and counts from the "
+		  "target's GOT: a patch has another one",
+		  change->original->name, judge_source(judge, change->pair));
+	hf_hint(diag, "write the fix as a replacement source: hotfix-build "
+		      "--target BIN -o OUT.hotfix.so fix.c");
+	return -ECANCELED;
+}
+
+static int check_models(const struct judge *judge, struct hf_diag *diag)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < judge->set->nr_changes && !r; i++)
+		r = check_model(judge, &judge->set->changes[i], diag);
+	return r;
+}
+
 int judge_objects(struct judge *judge, struct hf_diag *diag)
 {
 	for (size_t i = 0; i < judge->set->nr_pairs; i++) {
@@ -54,7 +97,7 @@ int judge_objects(struct judge *judge, struct hf_diag *diag)
 		if ((pair->original && !old) || (pair->patched && !new))
 			return refuse_unseen(pair, diag);
 	}
-	return 0;
+	return check_models(judge, diag);
 }
 
 /* ---- what a section is for ---------------------------------------------- */

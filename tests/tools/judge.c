@@ -808,6 +808,14 @@ static const struct sample objects[] = {
 	      ".text\n.globl f\n.type f,@function\nf: mov $2,%eax\n"
 	      "ret\n.size f,.-f\n" NO_STACK }, MAIN },
 	  .code = "assembler-changed", .says = { "a.s is written" } },
+	{ "a large code model",
+	  { { "a.c", "int g(int a) { return a + 1; }\n"
+		     "int f(int a) { return g(a); }\n",
+	      "int g(int a) { return a + 1; }\n"
+	      "int n; int f(int a) { n = a; return g(a) + n; }\n" }, MAIN },
+	  .flags = "-O2 -fPIE -fno-inline -mcmodel=large", .link = "-pie",
+	  .code = "relocation-unsupported",
+	  .says = { "f() (a.c) is compiled for a large", "replacement source" } },
 	{ "what nobody was seen to compile",
 	  { { "raw.c", "int f(int a) { return a; }\n",
 	      "int f(int a) { return a + 1; }\n" }, MAIN },
