@@ -75,7 +75,7 @@ struct build {
 	struct held_reloc *held;
 	size_t nr_held;
 	/* From a source diff; else NULL. */
-	const struct rebuilds *rebuilds; /* borrowed */
+	struct rebuilds *rebuilds; /* borrowed */
 	struct change_set *changes;
 	struct strings generated; /* objects that we wrote ourselves */
 	char *linked; /* path of the result before emit */

@@ -16,6 +16,7 @@
 #include "folded.h"
 #include "identity.h"
 #include "judge.h"
+#include "noise.h"
 #include "pair.h"
 #include "rebuild.h"
 #include "select.h"
@@ -56,6 +57,8 @@ static int compare(struct build *build, struct hf_diag *diag)
 
 	for (size_t i = 0; i < set->nr_pairs && !r; i++)
 		r = compare_pair(&set->pairs[i], diag);
+	if (!r)
+		r = noise_remove(build, set, diag);
 	if (!r)
 		r = select_changes(set, diag);
 	return r ?: judge_changes(build, set, diag);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../record/workspace.h"
 #include "production.h"
@@ -47,10 +48,58 @@ int rebuild_twice(const struct build *build, struct rebuilds *ret_rebuilds,
 	return r ?: patch_and_build(build, ret_rebuilds, diag);
 }
 
+static int take_back_and_build(struct rebuilds *rebuilds, struct hf_diag *diag)
+{
+	struct workspace *workspace = rebuilds->workspace;
+	int r = source_patch_take_back(workspace_tree(workspace),
+				       workspace_source(workspace),
+				       &rebuilds->sources, diag);
+
+	return r ?: workspace_build_again(workspace, &rebuilds->again, diag);
+}
+
+int rebuild_unchanged(struct rebuilds *rebuilds, struct strings *warnings,
+		      struct hf_diag *diag)
+{
+	struct hf_diag failure = { 0 };
+	int r;
+
+	if (rebuilds->tried_again)
+		return 0;
+	rebuilds->tried_again = true;
+	r = take_back_and_build(rebuilds, &failure);
+	if (r == -EINTR || r == -ENOMEM) {
+		*diag = failure;
+		return r;
+	}
+	if (r && strings_addf(warnings,
+			      "the unchanged source could not be built once "
+			      "more, to see what every build makes anew: all "
+			      "differences count as the diff's: %.*s",
+			      (int)strcspn(failure.message, "\n"),
+			      failure.message))
+		return hf_fail(diag, -ENOMEM, "cannot build");
+	return 0;
+}
+
+bool rebuilds_generate(const struct rebuilds *rebuilds, const char *source)
+{
+	const char *place = workspace_build_path(rebuilds->workspace);
+	size_t size = strlen(place);
+	owned(free_p) char *kept = NULL;
+
+	if (strncmp(source, place, size) || source[size] != '/')
+		return false;
+	kept = text_format("%s%s", workspace_generated(rebuilds->workspace),
+			   source + size);
+	return kept && !access(kept, F_OK);
+}
+
 void rebuilds_release(struct rebuilds *rebuilds)
 {
 	recording_release(&rebuilds->original);
 	recording_release(&rebuilds->patched);
+	recording_release(&rebuilds->again);
 	source_changes_release(&rebuilds->sources);
 	strings_release(&rebuilds->warnings);
 	if (rebuilds->workspace)

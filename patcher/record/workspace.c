@@ -18,7 +18,7 @@ struct workspace {
 	char *prefix_map; /* NULL: none */
 	char *source;	  /* real path of DIR */
 	char *directory;  /* CACHE/KEY, or a temporary one */
-	char *tree, *original, *patched, *generated, *log;
+	char *tree, *original, *patched, *again, *generated, *log;
 	char *description;
 	int lock;	  /* -1: no cache */
 	bool is_built;	  /* the cache has the original build */
@@ -34,6 +34,16 @@ const char *workspace_tree(const struct workspace *workspace)
 const char *workspace_build_path(const struct workspace *workspace)
 {
 	return workspace->at_own_path ? workspace->source : workspace->tree;
+}
+
+const char *workspace_source(const struct workspace *workspace)
+{
+	return workspace->source;
+}
+
+const char *workspace_generated(const struct workspace *workspace)
+{
+	return workspace->generated;
 }
 
 const char *workspace_log(const struct workspace *workspace)
@@ -149,10 +159,12 @@ static int name_places(struct workspace *workspace, struct hf_diag *diag)
 	workspace->tree = text_format("%s/tree", directory);
 	workspace->original = text_format("%s/original", directory);
 	workspace->patched = text_format("%s/patched", directory);
+	workspace->again = text_format("%s/again", directory);
 	workspace->generated = text_format("%s/generated", directory);
 	workspace->log = text_format("%s/build.log", directory);
 	return workspace->tree && workspace->original && workspace->patched &&
-			       workspace->generated && workspace->log ?
+			       workspace->again && workspace->generated &&
+			       workspace->log ?
 		       0 :
 		       hf_fail(diag, -ENOMEM, "cannot build");
 }
@@ -165,6 +177,8 @@ static int remove_leftovers(const struct workspace *workspace,
 
 	if (!r)
 		r = tree_remove(workspace->patched, diag);
+	if (!r)
+		r = tree_remove(workspace->again, diag);
 	if (!r)
 		r = tree_remove(workspace->generated, diag);
 	if (!r && !workspace->is_built)
@@ -255,6 +269,8 @@ static void remove_places(const struct workspace *workspace)
 		tree_remove(workspace->tree, NULL);
 	if (workspace->patched)
 		tree_remove(workspace->patched, NULL);
+	if (workspace->again)
+		tree_remove(workspace->again, NULL);
 	if (workspace->generated)
 		tree_remove(workspace->generated, NULL);
 }
@@ -271,6 +287,7 @@ void workspace_close(struct workspace *workspace)
 	free(workspace->tree);
 	free(workspace->original);
 	free(workspace->patched);
+	free(workspace->again);
 	free(workspace->generated);
 	free(workspace->log);
 	free(workspace->description);
@@ -401,18 +418,39 @@ int workspace_build_original(struct workspace *workspace,
 					 workspace->generated, diag);
 }
 
+/* What it does not make again was made by the original build. */
+static int build_anew_after(struct workspace *workspace, const char *what,
+			    const char *directory, const char *line_map,
+			    struct recording *ret_recording,
+			    struct hf_diag *diag)
+{
+	int r = tree_remove(directory, diag);
+
+	if (!r)
+		r = run_build(workspace, what, directory, line_map, diag);
+	if (!r)
+		r = recording_continue(directory, workspace->original, diag);
+	return r ? r : recording_read(directory, ret_recording, diag);
+}
+
 int workspace_build_patched(struct workspace *workspace, const char *line_map,
 			    struct recording *ret_recording,
 			    struct hf_diag *diag)
 {
-	int r = tree_remove(workspace->patched, diag);
+	return build_anew_after(workspace, "the patched source",
+				workspace->patched, line_map, ret_recording,
+				diag);
+}
 
-	if (!r)
-		r = run_build(workspace, "the patched source",
-			      workspace->patched, line_map, diag);
-	/* What it did not make again was made by the original build. */
-	if (!r)
-		r = recording_continue(workspace->patched, workspace->original,
-				       diag);
-	return r ? r : recording_read(workspace->patched, ret_recording, diag);
+int workspace_build_again(struct workspace *workspace,
+			  struct recording *ret_recording,
+			  struct hf_diag *diag)
+{
+	bool keep = workspace->keep;
+	int r = build_anew_after(workspace, "the original again",
+				 workspace->again, NULL, ret_recording, diag);
+
+	/* A failure of this one is no end: what was said of it is all. */
+	workspace->keep = keep;
+	return r;
 }

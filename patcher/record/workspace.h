@@ -14,6 +14,7 @@
  *	                      there is a cache: the next diff starts from it)
  *	  original/           recording of the original build
  *	  patched/            recording of the patched one
+ *	  again/              recording of a third build, where one is needed
  *	  generated/          the C sources that the original build has made
  *	  build.log           what the builds printed
  *
@@ -45,6 +46,10 @@ DEFINE_CLEANUP(struct workspace, workspace_close)
 const char *workspace_tree(const struct workspace *workspace);
 /* The path that the build sees it under. */
 const char *workspace_build_path(const struct workspace *workspace);
+/* The real path of the source, which nobody changes. */
+const char *workspace_source(const struct workspace *workspace);
+/* What generated_files.h has kept of the original build. */
+const char *workspace_generated(const struct workspace *workspace);
 const char *workspace_log(const struct workspace *workspace);
 /* One line: "built in a copy, at its own path /src" … */
 const char *workspace_describe(const struct workspace *workspace);
@@ -52,6 +57,7 @@ const char *workspace_describe(const struct workspace *workspace);
 /**
  * workspace_build_original() - the build as it is, or what the cache has of it
  * workspace_build_patched()  - once more, after the source was changed
+ * workspace_build_again()    - and once more, after it was changed back
  * @line_map: see recording_environment(); may be NULL
  *
  * Output goes to the log; on a terminal a line shows how many files were
@@ -67,3 +73,6 @@ int workspace_build_original(struct workspace *workspace,
 int workspace_build_patched(struct workspace *workspace, const char *line_map,
 			    struct recording *ret_recording,
 			    struct hf_diag *diag);
+int workspace_build_again(struct workspace *workspace,
+			  struct recording *ret_recording,
+			  struct hf_diag *diag);

@@ -8,12 +8,14 @@
 #include <time.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/io.h"
 #include "diff_apply.h"
 #include "line_map.h"
 #include "numbering.h"
 
 /* Looked at this often while waiting for the clock of the file system. */
 #define TICK_NS 2000000
+#define FILE_SIZE_MAX ((size_t)1 << 30)
 
 static void change_release(struct source_change *change)
 {
@@ -266,4 +268,46 @@ int source_patch_apply(const char *tree, const struct strings *diffs,
 	}
 	*ret_changes = changes;
 	return 0;
+}
+
+/* ---- the way back -------------------------------------------------------- */
+
+static int take_back_one(struct overlay *overlay, const char *source,
+			 const struct source_change *change,
+			 struct hf_diag *diag)
+{
+	owned(free_p) char *path = text_format("%s/%s", source, change->path);
+	struct overlay_file *file;
+	struct buffer text;
+	int r = path ? find_file(overlay, change, &file, diag) :
+		       hf_fail(diag, -ENOMEM, "cannot take the diff back");
+
+	if (r)
+		return r;
+	if (change->kind == SOURCE_ADDED) {
+		overlay_remove(file);
+		return 0;
+	}
+	r = file_read(AT_FDCWD, path, FILE_SIZE_MAX, &text, diag);
+	if (r)
+		return r;
+	overlay_put(file, &text);
+	return 0;
+}
+
+int source_patch_take_back(const char *tree, const char *source,
+			   const struct source_changes *changes,
+			   struct hf_diag *diag)
+{
+	struct overlay overlay;
+	int r = overlay_open(tree, &overlay, diag);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < changes->nr && !r; i++)
+		r = take_back_one(&overlay, source, &changes->items[i], diag);
+	if (!r)
+		r = overlay_write(&overlay, diag);
+	overlay_release(&overlay);
+	return r;
 }

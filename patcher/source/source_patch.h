@@ -62,4 +62,14 @@ struct source_changes {
 int source_patch_apply(const char *tree, const struct strings *diffs,
 		       const char *line_map, struct source_changes *ret_changes,
 		       struct strings *warnings, struct hf_diag *diag);
+
+/**
+ * source_patch_take_back() - give each changed file the content that it has in
+ * @source again, and the time of now
+ *
+ * Return: 0; -errno.
+ */
+int source_patch_take_back(const char *tree, const char *source,
+			   const struct source_changes *changes,
+			   struct hf_diag *diag);
 void source_changes_release(struct source_changes *changes);

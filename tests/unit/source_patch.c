@@ -189,6 +189,27 @@ TEST(files_that_come_and_go)
 	CHECK_EQ(changes.nr, 6);
 }
 
+TEST(taken_back)
+{
+	owned(free_p) char *tree = text_format("%s/tree", top);
+	owned(free_p) char *source = text_format("%s/source", top);
+
+	begin();
+	run("cp -a $TOP/tree $TOP/source");
+	put("fix.patch",
+	    "--- /dev/null\n+++ b/new/x.c\n@@ -0,0 +1,2 @@\n+1\n+2\n"
+	    "--- a/b.h\n+++ /dev/null\n@@ -1,3 +0,0 @@\n-1\n-2\n-3\n"
+	    "--- a/src/a.c\n+++ b/src/a.c\n" A_C_HUNK);
+	CHECK_EQ(apply("fix.patch", NULL), 0);
+	CHECK_FILE("tree/src/a.c", A_C_FIXED);
+	CHECK_EQ(source_patch_take_back(tree, source, &changes, &diag), 0);
+	CHECK_FILE("tree/src/a.c",
+		   "one\ntwo\nthree\nfour\nfive\nsix\nseven\n");
+	CHECK_FILE("tree/b.h", "1\n2\n3\n");
+	CHECK_FILE("tree/new/x.c", "(none)");
+	run("test $TOP/tree/src/a.c -nt $TOP/source/src/a.c");
+}
+
 /* Both names are there: the shorter one is meant. */
 TEST(a_backup_that_is_there)
 {
