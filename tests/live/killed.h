@@ -2,9 +2,11 @@
  * The stage for tests that kill the agent at work, and the judge afterwards.
  *
  *   stage_open()     the target, its own state, two patches that overlap:
- *                      a: first(), second() answer 2      values "2 2 1"
- *                      b: second(), third() answer 3      values "1 3 3"
+ *                      a: first(), second() answer 2      values "2 2 1 20"
+ *                      b: second(), third() answer 3      values "1 3 3 20"
  *                      h: as a, with hooks that take a while
+ *                      both: first() answers 4, and right_value() of the
+ *                         library 24: of several parts    values "4 1 1 24"
  *   agent_run()      hotfix, to its end
  *   judge()          after a death: is the target unharmed, does status answer,
  *                    does recover bring it to one of two whole states
@@ -22,13 +24,13 @@
 #include "spawn.h"
 
 #define AGENT_PATIENCE_MS 30000
-#define OLD "1 1 1"
+#define OLD "1 1 1 20"
 
 struct stage {
 	struct child target;
 	char pid[16];
 	char directory[64];
-	char fix_a[96], fix_b[96], fix_h[96];
+	char fix_a[96], fix_b[96], fix_h[96], fix_both[96];
 	char *snapshot;
 	char wrong[1024];
 	unsigned long nr_epoll; /* EINTR from epoll_wait that was noticed */
@@ -39,19 +41,22 @@ struct stage {
 struct operation {
 	const char *name;
 	const char *before[4]; /* commands that make the state to start from */
-	const char *command;   /* words; A, B, H: patch files, P: the process */
+	const char *command;   /* words; A, B, H, BOTH: patch files, P: the process */
 	const char *values_before, *values_after;
 };
 
 static const struct operation operations[] = {
-	{ "apply", { NULL }, "apply A -p P", OLD, "2 2 1" },
-	{ "revert", { "apply A -p P" }, "revert a -p P", "2 2 1", OLD },
+	{ "apply", { NULL }, "apply A -p P", OLD, "2 2 1 20" },
+	{ "revert", { "apply A -p P" }, "revert a -p P", "2 2 1 20", OLD },
 	{ "replace", { "apply A -p P" }, "apply B --replace-active -p P",
-	  "2 2 1", "1 3 3" },
-	{ "stack", { "apply A -p P" }, "apply B -p P", "2 2 1", "2 3 3" },
-	{ "hooks", { NULL }, "apply H -p P", OLD, "2 2 1" },
+	  "2 2 1 20", "1 3 3 20" },
+	{ "stack", { "apply A -p P" }, "apply B -p P", "2 2 1 20", "2 3 3 20" },
+	{ "hooks", { NULL }, "apply H -p P", OLD, "2 2 1 20" },
+	{ "parts", { NULL }, "apply BOTH -p P", OLD, "4 1 1 24" },
+	{ "revert of parts", { "apply BOTH -p P" }, "revert both -p P",
+	  "4 1 1 24", OLD },
 	{ "everything", { "apply A -p P", "apply B -p P" },
-	  "revert --everything -p P", "2 3 3", OLD },
+	  "revert --everything -p P", "2 3 3 20", OLD },
 };
 
 #define NR_OPERATIONS (sizeof(operations) / sizeof(*operations))
@@ -87,6 +92,8 @@ static const char *word_expand(const struct stage *stage, const char *word)
 		return stage->fix_b;
 	if (!strcmp(word, "H"))
 		return stage->fix_h;
+	if (!strcmp(word, "BOTH"))
+		return stage->fix_both;
 	return strcmp(word, "P") ? word : stage->pid;
 }
 
@@ -166,14 +173,15 @@ static void append(char **text, size_t *size, const char *more)
 	*size += length;
 }
 
-/* All bytes of the program's code, as one number. */
+/* All bytes of the code of one of the two modules, as one number. */
 static void append_code(const char *line, int memory, char **text, size_t *size)
 {
 	unsigned long start, end, hash = 14695981039346656037ul;
 	unsigned char page[4096];
 	char number[32];
 
-	if (!strstr(line, "killed_target") || !strstr(line, "r-xp") ||
+	if ((!strstr(line, "killed_target") && !strstr(line, "libright")) ||
+	    !strstr(line, "r-xp") ||
 	    sscanf(line, "%lx-%lx", &start, &end) != 2)
 		return;
 	for (; start < end; start += sizeof(page)) {
@@ -436,6 +444,14 @@ static const char source_b[] =
 	"int third(int x) { return 3 * x + 3; }\n"
 	"HOTFIX_REPLACE(second);\n"
 	"HOTFIX_REPLACE(third);\n";
+static const char source_program[] =
+	"#include <hotfix/hotfix.h>\n"
+	"int first(int x) { return x + 4; }\n"
+	"HOTFIX_REPLACE(first);\n";
+static const char source_library[] =
+	"#include <hotfix/hotfix.h>\n"
+	"int right_value(void) { return 24; }\n"
+	"HOTFIX_REPLACE(right_value);\n";
 static const char source_hooks[] =
 	"static int work(void)\n"
 	"{\n"
@@ -447,34 +463,65 @@ static const char source_hooks[] =
 	"HOTFIX_PRE_APPLY(work);\n"
 	"HOTFIX_POST_APPLY(work);\n";
 
-static bool patch_build(const struct stage *stage, const char *name,
-			const char *source, const char *more, char fix[96])
+struct fix {
+	const char *target, *name, *file, *source, *more;
+};
+
+static bool fix_build(const struct stage *stage, const struct fix *fix,
+		      char path[96])
 {
-	char path[128], command[8192];
+	char source[128], command[8192];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/%s.c", stage->directory, name);
-	file = fopen(path, "we");
+	snprintf(source, sizeof(source), "%s/%s.c", stage->directory, fix->file);
+	file = fopen(source, "we");
 	if (!file)
 		return false;
-	fprintf(file, "%s%s", source, more);
+	fprintf(file, "%s%s", fix->source, fix->more ? fix->more : "");
 	fclose(file);
-	snprintf(fix, 96, "%s/%s.hotfix.so", stage->directory, name);
+	snprintf(path, 96, "%s/%s.hotfix.so", stage->directory, fix->file);
 	snprintf(command, sizeof(command), "%s --target ",
 		 build_path("hotfix-build"));
 	snprintf(command + strlen(command), sizeof(command) - strlen(command),
-		 "%s --name %s -o %s %s >/dev/null", child_target_path("killed_target"),
-		 name, fix, path);
+		 "%s --name %s -o %s %s >/dev/null",
+		 child_target_path(fix->target), fix->name, path, source);
 	return system(command) == 0;
+}
+
+/* One patch for the program and its library. */
+static bool fix_join(const struct stage *stage, char path[96])
+{
+	static const struct fix parts[] = {
+		{ "killed_target", "both", "program", source_program, NULL },
+		{ "libright.so", "both", "library", source_library, NULL },
+	};
+	char command[1024], files[2][96];
+
+	if (!fix_build(stage, &parts[0], files[0]) ||
+	    !fix_build(stage, &parts[1], files[1]))
+		return false;
+	snprintf(path, 96, "%s/both.hotfix.so", stage->directory);
+	snprintf(command, sizeof(command), "%s --join -o %s %s %s >/dev/null",
+		 build_path("hotfix-build"), path, files[0], files[1]);
+	return system(command) == 0;
+}
+
+static bool fixes_build(struct stage *stage)
+{
+	static const struct fix a = { "killed_target", "a", "a", source_a, NULL },
+		b = { "killed_target", "b", "b", source_b, NULL },
+		h = { "killed_target", "h", "h", source_a, source_hooks };
+
+	return fix_build(stage, &a, stage->fix_a) &&
+	       fix_build(stage, &b, stage->fix_b) &&
+	       fix_build(stage, &h, stage->fix_h) &&
+	       fix_join(stage, stage->fix_both);
 }
 
 static inline bool stage_open(struct stage *stage)
 {
 	*stage = (struct stage){ .directory = "/tmp/hotfix-killed-XXXXXX" };
-	if (!mkdtemp(stage->directory) ||
-	    !patch_build(stage, "a", source_a, "", stage->fix_a) ||
-	    !patch_build(stage, "b", source_b, "", stage->fix_b) ||
-	    !patch_build(stage, "h", source_a, source_hooks, stage->fix_h))
+	if (!mkdtemp(stage->directory) || !fixes_build(stage))
 		return false;
 	child_start(&stage->target, "killed_target");
 	snprintf(stage->pid, sizeof(stage->pid), "%d", (int)stage->target.pid);

@@ -192,6 +192,8 @@ TEST(revert) { deaths(operation_find("revert"), 0); }
 TEST(replace) { deaths(operation_find("replace"), 0); }
 TEST(stack) { deaths(operation_find("stack"), 0); }
 TEST(hooks) { deaths(operation_find("hooks"), 0); }
+TEST(parts) { deaths(operation_find("parts"), 0); }
+TEST(revert_of_parts) { deaths(operation_find("revert of parts"), 0); }
 TEST(everything) { deaths(operation_find("everything"), 0); }
 
 /*

@@ -11,7 +11,8 @@
  *
  * "report" answers when every thread has made a turn since:
  *   bad N eintr N epoll N           mistakes, spurious EINTR, those of epoll
- * "values" answers what first(), second() and third() answer.
+ * "values" answers what first(), second(), third() and, in a library,
+ * right_value() answer.
  */
 #include <fenv.h>
 #include <poll.h>
@@ -21,6 +22,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include "lib.h"
 #include "target.h"
 
 #define NAP_MS 20
@@ -201,9 +203,10 @@ static bool call(void)
 {
 	for (int i = 0; i < 1000; i++) {
 		int a = first(i) - i, b = second(i) - 2 * i,
-		    c = third(i) - 3 * i;
+		    c = third(i) - 3 * i, right = right_value();
 
-		if (a < 1 || a > 3 || b < 1 || b > 3 || c < 1 || c > 3)
+		if (a < 1 || a > 4 || b < 1 || b > 3 || c < 1 || c > 3 ||
+		    (right != 20 && right != 24))
 			return false;
 	}
 	return true;
@@ -294,7 +297,7 @@ static void do_report(int nr, char **args)
 static void do_values(int nr, char **args)
 {
 	(void)nr, (void)args;
-	answer("%d %d %d", first(0), second(0), third(0));
+	answer("%d %d %d %d", first(0), second(0), third(0), right_value());
 }
 
 int main(void)

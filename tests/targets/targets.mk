@@ -80,7 +80,8 @@ TARGET_LDFLAGS_modules_lazy := -no-pie -Wl,-z,lazy
 TARGET_LDFLAGS_modules_static := -no-pie -static
 $(O)/tests/targets/modules_musl: CC := musl-gcc
 $(patsubst %,$(O)/tests/targets/modules_%,lazy musl static): tests/targets/modules.c
-TARGET_LDFLAGS_killed_target := -lm
+TARGET_LDFLAGS_killed_target := -lm -L$(TARGET_DIR) -lright -Wl,-rpath,'$$ORIGIN'
+$(TARGET_DIR)/killed_target: $(TARGET_DIR)/libright.so
 TARGET_CFLAGS_stack_nounwind := -fno-asynchronous-unwind-tables -fno-unwind-tables -fomit-frame-pointer
 TARGET_CFLAGS_stack_musl := -fno-pie
 TARGET_LDFLAGS_stack_musl := -static -no-pie
