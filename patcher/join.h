@@ -18,7 +18,8 @@
  *
  * The result is checked as the agent would before it takes the name @output.
  *
- * Return: 0; -EBADMSG; -ENOMEM; -errno. On failure @output is as it was.
+ * Return: 0; -ECANCELED: "join-names", "join-targets", "join-parts"; -EBADMSG;
+ * -ENOMEM; -errno. On failure @output is as it was.
  */
 int join_parts(const struct strings *files, const char *output,
 	       struct hf_diag *diag);

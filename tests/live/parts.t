@@ -139,15 +139,19 @@ test_join_refuses()
 	PARTS=()
 	part in-exe pair value 'return 5;'
 	part again pair value 'return 6;'
-	program_exit 1 "$BIN/hotfix-build" --join -o "$TMP/x.hotfix.so" "${PARTS[@]}"
-	stderr_says 'two parts are for pair'
+	program_exit 3 "$BIN/hotfix-build" --join -o "$TMP/x.hotfix.so" "${PARTS[@]}"
+	stderr_says 'are both for pair'
 	[ ! -e "$TMP/x.hotfix.so" ] || fail 'a bad file was left'
 	fix other libleft.so <<-EOF
 		int left_value(void) { return 1; }
 		HOTFIX_REPLACE(left_value);
 	EOF
-	program_exit 1 "$BIN/hotfix-build" --join -o "$TMP/x.hotfix.so" "${PARTS[0]}" "$FIX"
-	stderr_says 'a part is called other and the patch both'
+	program_exit 3 "$BIN/hotfix-build" --join -o "$TMP/x.hotfix.so" "${PARTS[0]}" "$FIX"
+	stderr_says 'is called both and .*other.hotfix.so is called other'
+	stderr_says 'same --name'
+	three_modules
+	program_exit 3 "$BIN/hotfix-build" --join -o "$TMP/x.hotfix.so" "$FIX" "${PARTS[0]}"
+	stderr_says 'is joined already: it is for 3 modules'
 	program_exit 2 "$BIN/hotfix-build" --join -o "$TMP/x.hotfix.so" "$FIX"
 }
 
