@@ -12,6 +12,7 @@
 #include "bind_learn.h"
 #include "identity.h"
 #include "target_alike.h"
+#include "wrapped.h"
 
 struct search {
 	const struct build *build;
@@ -404,14 +405,33 @@ static int find_global(struct search *search)
 	return r;
 }
 
+static const struct link_step *link_of(const struct search *search)
+{
+	const struct change_set *set = search->build->changes;
+
+	return set ? set->link : NULL;
+}
+
+/* Defined by the program as a rule; nobody else is asked. */
+static int find_wrapper(struct search *search)
+{
+	owned(free_p) char *name = text_format("__wrap_%s", search->name);
+
+	return name ? collect(search, name, is_global) : -ENOMEM;
+}
+
 /*
  * Another object's, or a library's. A static function of that name elsewhere
  * is neither, unless the linker made a hidden one of it: no library has it.
  */
 static int find_external(struct search *search, struct binding *binding)
 {
-	int r = find_global(search);
+	int r;
 
+	if (link_wraps(link_of(search), search->name))
+		return find_wrapper(search);
+	search->name = link_unwrapped(link_of(search), search->name);
+	r = find_global(search);
 	if (r || search->nr)
 		return r;
 	r = target_find_exported(search->build, search->name,
@@ -519,6 +539,7 @@ static int bind(const struct build *build, const struct unit_pair *pair,
 			set_binding(&search, &binding);
 	}
 	free(search.candidates);
+	binding.name = search.name;
 	if (!r)
 		*ret_binding = binding;
 	return r;

@@ -25,6 +25,7 @@ struct binding {
 	const struct symbol *symbol;
 	uint64_t vaddr; /* of the item's first byte; STT_TLS: block offset */
 	struct exported exported;
+	const char *name; /* that was looked for: the item's, as a rule */
 	size_t nr_candidates;
 };
 

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "wrapped.h"
+
 static const char *describe(const struct item *item)
 {
 	static _Thread_local char text[256];
@@ -174,7 +176,7 @@ static int decide_by_binding(struct extract *extract, struct extract_unit *unit,
 
 	if (r)
 		return hf_fail(diag, r, "cannot look for %s", describe(item));
-	fate->name = item->name;
+	fate->name = fate->binding.name;
 	switch (fate->binding.kind) {
 	case BINDING_TARGET:
 	case BINDING_EXPORTED:
@@ -248,7 +250,7 @@ static int decide_external(struct extract *extract, struct extract_unit *unit,
 	const struct fate *there;
 	int r;
 
-	if (!place.item)
+	if (!place.item || link_wraps(extract->set->link, item->name))
 		return decide_by_binding(extract, unit, item, fate, diag);
 	r = decide(extract, place.unit, place.item, diag);
 	if (r)
