@@ -91,6 +91,22 @@ static enum hf_exit apply_everywhere(const struct patch_file *patch,
 	return status;
 }
 
+/* What its author has taken upon himself, whoever applies it has to know. */
+static void overrides_tell(const struct manifest *manifest,
+			   struct output *output)
+{
+	for (size_t i = 0; i < manifest->nr_overrides; i++) {
+		const char *override = manifest->overrides[i];
+
+		if (output->json)
+			json_add(json_array_of(output->root, "overrides"),
+				 json_text(override));
+		else
+			output_warning(output, "built against advice: %s",
+				       override);
+	}
+}
+
 static enum hf_exit apply_run(const struct command_line *line,
 			      struct output *output)
 {
@@ -111,6 +127,8 @@ static enum hf_exit apply_run(const struct command_line *line,
 	step.patch = patch->manifest->name;
 	if (output->json)
 		json_put(output->root, "patch", json_text(step.patch));
+	for (size_t i = 0; i < patch_nr_parts(patch); i++)
+		overrides_tell(patch_part(patch, i)->manifest, output);
 	status = apply_everywhere(patch, line, &step, output);
 	patch_file_free(patch);
 	return status;
