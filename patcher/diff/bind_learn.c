@@ -47,17 +47,20 @@ static bool is_static(const struct item *item)
 static int learn(struct learner *learner, const struct item *item,
 		 uint64_t vaddr)
 {
+	bool optimised = learner->pair->original->optimised;
 	struct named named;
 	int r;
 
 	if (!is_static(item) || item->learned)
 		return 0;
-	r = learner->pair->original->optimised ?
+	r = optimised ?
 		    target_find_alike(learner->build, item->name, &named) :
 		    target_find(learner->build, item->name, &named);
 	for (size_t i = 0; i < (r ? 0 : named.nr); i++)
 		if (named.symbols[i]->vaddr == vaddr &&
-		    named.symbols[i]->type != STT_TLS)
+		    named.symbols[i]->type != STT_TLS &&
+		    (!optimised || target_origin_fits(learner->build, item,
+						      named.symbols[i])))
 			/* The unit's items are ours to mark. */
 			return add_known(learner, (struct item *)item,
 					 named.symbols[i]);

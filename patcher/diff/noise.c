@@ -9,6 +9,7 @@
 #include "compare.h"
 #include "correlate.h"
 #include "judge_parts.h"
+#include "optimised.h"
 #include "rebuild.h"
 
 /* ---- what the diff reaches ---------------------------------------------- */
@@ -106,14 +107,16 @@ static void triple_close(struct triple *triple)
 	unit_close_p(&triple->again_too);
 }
 
-static int open_compared(const char *left, const char *right,
+static int open_compared(const struct unit *left, const char *right,
 			 struct unit **ret_left, struct unit **ret_right,
 			 struct hf_diag *diag)
 {
-	int r = unit_open(left, ret_left, diag);
+	int (*open)(const char *, struct unit **, struct hf_diag *) =
+		left->optimised ? unit_open_optimised : unit_open;
+	int r = open(left->path, ret_left, diag);
 
 	if (!r)
-		r = unit_open(right, ret_right, diag);
+		r = open(right, ret_right, diag);
 	if (!r)
 		r = correlate_units(*ret_left, *ret_right, diag);
 	return r ?: compare_units(*ret_left, *ret_right, diag);
@@ -122,10 +125,10 @@ static int open_compared(const char *left, const char *right,
 static int triple_open(const struct unit_pair *pair, const char *again,
 		       struct triple *triple, struct hf_diag *diag)
 {
-	int r = open_compared(pair->original->path, again, &triple->original,
+	int r = open_compared(pair->original, again, &triple->original,
 			      &triple->again, diag);
 
-	return r ?: open_compared(pair->patched->path, again, &triple->patched,
+	return r ?: open_compared(pair->patched, again, &triple->patched,
 				  &triple->again_too, diag);
 }
 
@@ -278,12 +281,32 @@ static int leave_variables(struct change_set *set,
 
 /* ---- all objects --------------------------------------------------------- */
 
+/* NULL: it was not made, or is not linked as an object of its own. */
 static const char *object_again(const struct link_step *link, const char *name)
 {
 	for (size_t i = 0; i < link->nr_inputs; i++)
-		if (!strcmp(link->inputs[i].name, name))
+		if (!link->inputs[i].optimised &&
+		    !strcmp(link->inputs[i].name, name))
 			return link->inputs[i].object;
 	return NULL;
+}
+
+/* Owned by the caller; NULL as above. */
+static int path_again(const struct link_step *link,
+		      const struct unit_pair *pair, char **ret_path,
+		      struct hf_diag *diag)
+{
+	const char *path;
+
+	if (pair->original->optimised)
+		return link->optimised.nr ?
+			       optimised_merge(link, ret_path, diag) :
+			       0;
+	path = object_again(link, pair->name);
+	*ret_path = path ? strdup(path) : NULL;
+	return path && !*ret_path ?
+		       hf_fail(diag, -ENOMEM, "cannot compare %s", pair->name) :
+		       0;
 }
 
 static int judge_pair(struct build *build, struct change_set *set,
@@ -312,9 +335,12 @@ static int judge_pairs(struct build *build, struct change_set *set,
 
 	for (size_t i = 0; i < set->nr_pairs && !r; i++) {
 		const struct unit_pair *pair = &set->pairs[i];
-		const char *again = object_again(link, pair->name);
+		owned(free_p) char *again = NULL;
 
-		if (again && is_suspicious(build, set, pair))
+		if (!is_suspicious(build, set, pair))
+			continue;
+		r = path_again(link, pair, &again, diag);
+		if (!r && again)
 			r = judge_pair(build, set, pair, again, diag);
 	}
 	return r;

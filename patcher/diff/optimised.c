@@ -82,7 +82,7 @@ int optimised_merge(const struct link_step *link, char **ret_path,
 	int r = 0;
 
 	if (path)
-		unfinished = text_format("%s.tmp", path);
+		unfinished = text_format("%s.%d", path, (int)getpid());
 	if (!unfinished)
 		return hf_fail(diag, -ENOMEM, "cannot merge objects");
 	if (access(path, F_OK) < 0) {

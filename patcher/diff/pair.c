@@ -125,7 +125,7 @@ static int open_optimised(const struct link_step *link, struct unit **ret_unit,
 		return 0;
 	r = optimised_merge(link, &path, diag);
 	if (!r)
-		r = unit_open(path, ret_unit, diag);
+		r = unit_open_optimised(path, ret_unit, diag);
 	return r ? hf_context(diag, r, "%s", link->output) : 0;
 }
 

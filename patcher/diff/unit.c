@@ -85,10 +85,11 @@ static int check_kind(const struct unit *unit, struct hf_diag *diag)
 	return is_lto_only(unit) ? refuse_lto(unit->path, diag) : 0;
 }
 
-/* "<artificial>": the optimiser's, which is no file. */
+/* Of several sources none speaks for the unit. */
 static void find_source(struct unit *unit)
 {
-	for (size_t i = 1; i < unit->symbols.nr && !unit->source; i++) {
+	for (size_t i = 1;
+	     i < unit->symbols.nr && !unit->source && !unit->optimised; i++) {
 		const char *name =
 			elf_symbol_name(unit->file, &unit->symbols, i);
 
@@ -96,10 +97,6 @@ static void find_source(struct unit *unit)
 			    STT_FILE &&
 		    *name)
 			unit->source = name;
-	}
-	if (unit->source && !strcmp(unit->source, "<artificial>")) {
-		unit->optimised = true;
-		unit->source = NULL;
 	}
 }
 
@@ -124,7 +121,8 @@ static int read_unit(struct unit *unit, struct hf_diag *diag)
 	return unit_find_owners(unit, diag);
 }
 
-int unit_open(const char *path, struct unit **ret_unit, struct hf_diag *diag)
+static int open_unit(const char *path, bool optimised, struct unit **ret_unit,
+		     struct hf_diag *diag)
 {
 	owned(unit_close_p) struct unit *unit = NULL;
 	int r = check_bitcode(path, diag);
@@ -134,10 +132,22 @@ int unit_open(const char *path, struct unit **ret_unit, struct hf_diag *diag)
 	unit = calloc(1, sizeof(*unit));
 	if (!unit || !(unit->path = strdup(path)))
 		return hf_fail(diag, -ENOMEM, "cannot read %s", path);
+	unit->optimised = optimised;
 	r = read_unit(unit, diag);
 	if (!r)
 		*ret_unit = take_ptr(unit);
 	return r;
+}
+
+int unit_open(const char *path, struct unit **ret_unit, struct hf_diag *diag)
+{
+	return open_unit(path, false, ret_unit, diag);
+}
+
+int unit_open_optimised(const char *path, struct unit **ret_unit,
+			struct hf_diag *diag)
+{
+	return open_unit(path, true, ret_unit, diag);
 }
 
 void unit_close(struct unit *unit)

@@ -143,6 +143,9 @@ struct unit {
  * -errno.
  */
 int unit_open(const char *path, struct unit **ret_unit, struct hf_diag *diag);
+/* The same, of what optimised.h has put together: unit->optimised. */
+int unit_open_optimised(const char *path, struct unit **ret_unit,
+			struct hf_diag *diag);
 void unit_close(struct unit *unit);
 DEFINE_CLEANUP(struct unit, unit_close)
 
