@@ -1,7 +1,7 @@
 #!/bin/bash
 # Source diffs to patches: one small project a folder.
 #
-#	tests/diff/NAME/*.c ...    the program before
+#	tests/diff/NAME/*.c ...    the program before; *.cc is C++
 #	tests/diff/NAME/*.patch    the diff, or several
 #	tests/diff/NAME/expect     what it answers before, with, and after the patch
 #	tests/diff/NAME/Makefile   where project.mk will not do
@@ -85,10 +85,12 @@ ask_all() # ANSWER... in the order of the questions; none: no question
 model_cflags() { [ "$1" = pie ] && echo -fPIE || echo '-fno-pie -fno-pic'; }
 model_ldflags() { [ "$1" = pie ] && echo -pie || echo -no-pie; }
 
+cxx_of() { [ "$1" = gcc ] && echo g++ || echo clang++; }
+
 # The command that makes the program, in MAKE_IT.
 choose_build() # COMPILER LEVEL MODEL
 {
-	MAKE_IT=(make -s CC="$1"
+	MAKE_IT=(make -s CC="$1" CXX="$(cxx_of "$1")"
 		CFLAGS="-g -D_GNU_SOURCE $2 $(model_cflags $3) ${SET[cflags]:-}$EVERYWHERE"
 		LDFLAGS="-Wl,--build-id $(model_ldflags $3) ${SET[ldflags]:-}$EVERYWHERE")
 }

@@ -11,8 +11,14 @@
 
 #include "target.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
 extern const struct command commands[];
 extern void sweep(int nr, char **args);
+#ifdef __cplusplus
+}
+#endif
 
 #define COMMAND(name) static void on_##name(int nr, char **args)
 #define ENTRY(name) { #name, on_##name }
