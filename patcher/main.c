@@ -56,6 +56,8 @@ static const char help_text[] =
 	"  --force-data NAME      accept that variable NAME keeps its old value\n"
 	"  --allow-layout TYPE    declare that no object of a changed TYPE lives\n"
 	"                         while no thread is inside what is replaced\n"
+	"  --nothrow FUNCTION     declare that no exception passes FUNCTION and\n"
+	"                         no thread is cancelled inside\n"
 	"Exit status: 0 done, 1 failed, 2 usage, 3 refused as unsafe.\n";
 
 #define JOBS_MAX 4096
@@ -80,6 +82,7 @@ enum option_value {
 	OPTION_ACCEPT_UNPROVEN,
 	OPTION_FORCE_DATA,
 	OPTION_ALLOW_LAYOUT,
+	OPTION_NOTHROW,
 	OPTION_JSON,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -106,6 +109,7 @@ static const struct option long_options[] = {
 	{ "accept-unproven", no_argument, NULL, OPTION_ACCEPT_UNPROVEN },
 	{ "force-data", required_argument, NULL, OPTION_FORCE_DATA },
 	{ "allow-layout", required_argument, NULL, OPTION_ALLOW_LAYOUT },
+	{ "nothrow", required_argument, NULL, OPTION_NOTHROW },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "output", required_argument, NULL, 'o' },
 	{ "help", no_argument, NULL, OPTION_HELP },
@@ -228,6 +232,8 @@ static int set_option(struct options *options, int value, char *argument)
 		return strings_add(&options->force_data, argument);
 	case OPTION_ALLOW_LAYOUT:
 		return strings_add(&options->allow_layout, argument);
+	case OPTION_NOTHROW:
+		return strings_add(&options->nothrow, argument);
 	case OPTION_JSON:
 		options->json = true;
 		return 0;
@@ -285,9 +291,10 @@ static int check_source_options(const struct options *options)
 		return usage("several targets need --source");
 	if (options->diffs.nr || options->cache || options->jobs ||
 	    options->accept_unproven || options->force_data.nr ||
-	    options->allow_layout.nr)
+	    options->allow_layout.nr || options->nothrow.nr)
 		return usage("--diff, --cache, --jobs, --accept-unproven, "
-			     "--force-data and --allow-layout need --source");
+			     "--force-data, --allow-layout and --nothrow need "
+			     "--source");
 	return 0;
 }
 
@@ -373,6 +380,7 @@ static void options_release(struct options *options)
 	strings_release(&options->build_command);
 	strings_release(&options->force_data);
 	strings_release(&options->allow_layout);
+	strings_release(&options->nothrow);
 	free(options->replaces);
 	free(options->more_targets);
 }

@@ -59,6 +59,13 @@ struct notice {
 
 void notices_release(struct notice *notices, size_t nr);
 
+/* What the objects of a program have for who unwinds its stacks. */
+struct unwinding {
+	bool has_handlers; /* of a language that catches exceptions */
+	bool has_tables;   /* anything that is run while a stack is unwound */
+	bool cancels;	   /* threads are ended before they return */
+};
+
 struct change_set {
 	/* Of struct rebuilds, borrowed as `sources` is; pairs point into it. */
 	struct recording original_build, patched_build;
@@ -70,6 +77,7 @@ struct change_set {
 	size_t nr_changes;
 	struct addition *additions;
 	size_t nr_additions;
+	struct unwinding unwinding; /* see passage.h */
 	/* Lines for people: what was not taken, and why. */
 	struct strings left_out;
 	struct notice *notices; /* of judge.h's warnings, in full */

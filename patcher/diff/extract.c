@@ -81,7 +81,7 @@ static int check_unwind(const struct extract *extract, struct hf_diag *diag)
 
 	for (size_t i = 0; i < extract->set->nr_pairs && !r; i++)
 		if (extract->units[i].used)
-			r = extract_unwind(&extract->units[i], diag);
+			r = extract_unwind(extract, &extract->units[i], diag);
 	return r;
 }
 

@@ -21,7 +21,7 @@
  * manifest->functions and manifest->imports from the selection
  *
  * Return: 0; -ECANCELED: "symbol-ambiguous", "symbol-missing", "symbol-reach",
- * "needs-exception-tables", "too-small" and what site plans refuse; -ENOMEM; -errno.
+ * "needs-exception-tables", "needs-unwind-entries", "too-small" and what site plans refuse; -ENOMEM; -errno.
  */
 int extract_objects(struct build *build, struct change_set *set,
 		    struct hf_diag *diag);

@@ -3,7 +3,7 @@
  *
  *	fates        what becomes of each item that is met	extract_fates.c
  *	  |
- *	unwind       none of it may need exception tables	extract_unwind.c
+ *	unwind       the unwinder need not pass any of it	extract_unwind.c
  *	  |
  *	names        unique over all objects of the patch	extract_names.c
  *	  |
@@ -114,7 +114,8 @@ bool extract_section_stays(const struct elf_file *file,
 			   const Elf64_Shdr *section);
 
 int extract_fates(struct extract *extract, struct hf_diag *diag);
-int extract_unwind(const struct extract_unit *unit, struct hf_diag *diag);
+int extract_unwind(const struct extract *extract,
+		   const struct extract_unit *unit, struct hf_diag *diag);
 int extract_names(struct extract *extract, struct hf_diag *diag);
 int extract_layout(struct extract *extract, struct extract_unit *unit,
 		   struct hf_diag *diag);

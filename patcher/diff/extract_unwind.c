@@ -1,162 +1,55 @@
 /*
- * Code that needs exception tables is refused.
- *
- * A function with clean-ups (catch, destructors, __attribute__((cleanup)) under
- * -fexceptions) has a table that the unwinder reads through its unwind entry:
- *
- *	.eh_frame	length | CIE | start of f | size | ... | table of f | ...
- *					  |			 |
- *				      relocation	     relocation
- *
- * The loader does not bring such tables. Without them an exception, or a thread
- * that is cancelled, would pass through f without its clean-ups: locks stay
- * held, and nothing would tell. In an entry, the first relocation is the start;
- * only a table needs another one.
+ * Code that the unwinder would have to pass is refused, see passage.h: also
+ * what comes along because the target has no copy of it, which judge_unwind.c
+ * has not seen.
  */
 #include "extract_internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define START_FIELD 8 /* behind the length and the CIE's distance */
-
-struct unwind_entry {
-	uint64_t offset, end; /* in .eh_frame */
-};
-
-/* ---- entries ------------------------------------------------------------ */
-
-/* What stands behind @entry; false: it does not fit into the section. */
-static bool next_entry(const uint8_t *data, uint64_t size,
-		       struct unwind_entry *entry)
-{
-	uint32_t length;
-
-	entry->offset = entry->end;
-	if (size - entry->offset < sizeof(length))
-		return false;
-	memcpy(&length, data + entry->offset, sizeof(length));
-	/* 64-bit lengths, which no compiler writes, do not fit either. */
-	if (length > size - entry->offset - sizeof(length))
-		return false;
-	entry->end = entry->offset + sizeof(length) + length;
-	return true;
-}
-
-/* Relocations come in order as a rule: one pass then. */
-static bool find_entry(const uint8_t *data, uint64_t size, uint64_t offset,
-		       struct unwind_entry *entry)
-{
-	if (offset < entry->offset)
-		*entry = (struct unwind_entry){ 0 };
-	while (offset >= entry->end)
-		if (!next_entry(data, size, entry))
-			return false;
-	return true;
-}
-
-static bool is_of_function(const uint8_t *data,
-			   const struct unwind_entry *entry)
-{
-	uint32_t cie = 0;
-
-	if (entry->end - entry->offset >= START_FIELD)
-		memcpy(&cie, data + entry->offset + sizeof(cie), sizeof(cie));
-	return cie != 0;
-}
-
-/* ---- whose entry -------------------------------------------------------- */
-
-static struct item *led_to(const struct unit *unit, const Elf64_Rela *rela)
-{
-	size_t index = ELF64_R_SYM(rela->r_info);
-	const Elf64_Sym *symbol;
-
-	if (!index || index >= unit->symbols.nr)
-		return NULL;
-	symbol = &unit->symbols.entries[index];
-	return unit_item_at(unit, symbol->st_shndx,
-			    symbol->st_value + (uint64_t)rela->r_addend);
-}
-
-/* Also by a later one, should they not be in order. */
-static struct item *function_of(const struct unit *unit,
-				const Elf64_Rela *relocations, size_t nr,
-				const struct unwind_entry *entry)
-{
-	for (size_t i = 0; i < nr; i++)
-		if (relocations[i].r_offset == entry->offset + START_FIELD)
-			return led_to(unit, &relocations[i]);
-	return NULL;
-}
+#include "passage.h"
 
 static int refuse(const struct extract_unit *unit, const struct item *item,
-		  struct hf_diag *diag)
+		  const char *reason, struct hf_diag *diag)
 {
 	char text[256];
 
-	hf_refuse(diag, "needs-exception-tables",
-		  "%s: %s has clean-ups that run on exceptions or when a "
-		  "thread is cancelled, and a patch cannot bring their table",
-		  unit->pair->name, item_describe(item, text, sizeof(text)));
-	hf_hint(diag, "without the table the clean-ups would silently be left "
-		      "out");
-	hf_hint(diag, "write the fix as a replacement function without "
-		      "clean-ups (hotfix-build --target BIN fix.c), or move "
-		      "what changes into a function that has none");
+	hf_refuse(diag, passage_code(item),
+		  "%s: %s %s, and the unwinder of a process does not know a "
+		  "patch's code",
+		  unit->pair->name, item_describe(item, text, sizeof(text)),
+		  reason);
+	passage_hints(item->name ?: "NAME", diag);
 	return -ECANCELED;
 }
 
-static int damaged(const struct extract_unit *unit, struct hf_diag *diag)
+static int check_function(const struct extract *extract,
+			  const struct extract_unit *unit,
+			  const struct item *item, struct hf_diag *diag)
 {
-	return hf_error(diag, -ENOEXEC, "object-damaged",
-			"%s: its unwind entries do not fit into .eh_frame",
-			unit->pair->name);
+	owned(free_p) char *reason = NULL;
+	int r = passage_reason(extract->build, extract->set, unit->pair, item,
+			       &reason);
+
+	if (r)
+		return hf_fail(diag, r, "cannot extract %s", unit->pair->name);
+	return reason ? refuse(unit, item, reason, diag) : 0;
 }
 
-static int check_section(const struct extract_unit *unit,
-			 const Elf64_Shdr *section, const Elf64_Shdr *list,
-			 struct hf_diag *diag)
+int extract_unwind(const struct extract *extract,
+		   const struct extract_unit *unit, struct hf_diag *diag)
 {
-	const struct elf_file *file = unit->pair->patched->file;
-	const uint8_t *data = elf_section_data(file, section);
-	const Elf64_Rela *relocations =
-		(const void *)elf_section_data(file, list);
-	size_t nr = relocations ? elf_section_entries(list,
-						      sizeof(*relocations)) : 0;
-	struct unwind_entry entry = { 0 };
-
-	for (size_t i = 0; data && i < nr; i++) {
-		uint64_t offset = relocations[i].r_offset;
-		const struct item *item;
-
-		if (!find_entry(data, section->sh_size, offset, &entry))
-			return damaged(unit, diag);
-		if (offset <= entry.offset + START_FIELD ||
-		    !is_of_function(data, &entry))
-			continue;
-		item = function_of(unit->pair->patched, relocations, nr,
-				   &entry);
-		if (item && fate_of(unit, item)->included)
-			return refuse(unit, item, diag);
-	}
-	return 0;
-}
-
-int extract_unwind(const struct extract_unit *unit, struct hf_diag *diag)
-{
-	const struct elf_file *file = unit->pair->patched->file;
+	const struct unit *patched = unit->pair->patched;
 	int r = 0;
 
-	for (size_t i = 1; i < file->nr_sections && !r; i++) {
-		const Elf64_Shdr *list = &file->sections[i];
-		const Elf64_Shdr *section =
-			list->sh_type == SHT_RELA ?
-				elf_section_at(file, list->sh_info) : NULL;
+	for (size_t i = 0; i < patched->nr_items && !r; i++) {
+		const struct item *item = patched->items[i];
 
-		if (section && !strcmp(elf_section_name(file, section),
-				       ".eh_frame"))
-			r = check_section(unit, section, list, diag);
+		if (item->kind == ITEM_FUNCTION &&
+		    fate_of(unit, item)->kind == FATE_KEPT &&
+		    !passage_stated(extract->build->options, item, NULL))
+			r = check_function(extract, unit, item, diag);
 	}
 	return r;
 }

@@ -175,6 +175,12 @@ static int check_used(const struct judge *judge, struct hf_diag *diag)
 					     options->allow_layout.items[i],
 					     "type", &judge->layout_names,
 					     diag);
+	for (size_t i = 0; i < options->nothrow.nr; i++)
+		if (!judge->nothrow_used[i])
+			return refuse_unused("--nothrow",
+					     options->nothrow.items[i],
+					     "function that is unwound",
+					     &judge->nothrow_names, diag);
 	return 0;
 }
 
@@ -187,10 +193,10 @@ static int check_used(const struct judge *judge, struct hf_diag *diag)
 static int judge_all(struct judge *judge, struct hf_diag *diag)
 {
 	static int (*const concerns[])(struct judge *, struct hf_diag *) = {
-		judge_objects, judge_exceptions, judge_sections,
-		judge_data,    judge_layouts,	 judge_names,
-		judge_moves,   judge_signatures, judge_sources,
-		judge_nothing, judge_run,
+		judge_objects,	judge_sections,	  judge_data,
+		judge_layouts,	judge_names,	  judge_moves,
+		judge_signatures, judge_exceptions, judge_unwind,
+		judge_sources,	judge_nothing,	  judge_run,
 	};
 	int r = 0;
 
@@ -207,13 +213,16 @@ int judge_changes(struct build *build, struct change_set *set,
 					  sizeof(*data));
 	owned(free_p) bool *layout = calloc(options->allow_layout.nr + 1,
 					    sizeof(*layout));
+	owned(free_p) bool *nothrow = calloc(options->nothrow.nr + 1,
+					     sizeof(*nothrow));
 	struct judge judge = { .build = build,
 			       .set = set,
 			       .data_used = data,
-			       .layout_used = layout };
+			       .layout_used = layout,
+			       .nothrow_used = nothrow };
 	int r;
 
-	if (!data || !layout)
+	if (!data || !layout || !nothrow)
 		return hf_fail(diag, -ENOMEM, "cannot judge the changes");
 	r = judge_all(&judge, diag);
 	if (judge_say_notices(&judge) && !r)
@@ -222,5 +231,6 @@ int judge_changes(struct build *build, struct change_set *set,
 		hf_fail(diag, r, "cannot judge the changes");
 	strings_release(&judge.data_names);
 	strings_release(&judge.layout_names);
+	strings_release(&judge.nothrow_names);
 	return r;
 }

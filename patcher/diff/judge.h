@@ -15,7 +15,7 @@
  * judge_changes() - refuse what is unsafe
  *
  * Adds to build->warnings and set->left_out; what options->force_data and
- * options->allow_layout allow goes to build->manifest's overrides instead of
+ * options->allow_layout allow, options->nothrow states, goes to build->manifest's overrides instead of
  * being refused.
  *
  * Return: 0; -ECANCELED: "no-functional-change", "data-changed",

@@ -1,8 +1,8 @@
 /*
- * Exception tables (.gcc_except_table): which `catch` or clean-up belongs to
- * which call. They are no items of a unit, and no code refers to them but the
- * unwind entries do; so a diff that changes only them would look like none at
- * all. Any difference is refused.
+ * Exception tables (.gcc_except_table.f): which `catch` or clean-up belongs to
+ * which call of f(). They are no items of a unit, and no code refers to them
+ * but the unwind entries do; so a diff that changes only them would look like
+ * none at all. Any difference of a function whose code stays is refused.
  *
  * Their offsets count from the start of the function, so that a table is the
  * same as long as its function is.
@@ -16,9 +16,8 @@ static const char table_name[] = ".gcc_except_table";
 
 static bool is_table(const struct elf_file *file, const Elf64_Shdr *section)
 {
-	return section->sh_size &&
-	       !strncmp(elf_section_name(file, section), table_name,
-			sizeof(table_name) - 1);
+	return section->sh_size && !strncmp(elf_section_name(file, section),
+					    table_name, sizeof(table_name) - 1);
 }
 
 /* The next table at or after section @index; 0: there is none. */
@@ -94,39 +93,113 @@ static bool same_table(const struct unit *a, size_t one, const struct unit *b,
 	const uint8_t *to = elf_section_data(b->file, second);
 
 	return from && to && first->sh_size == second->sh_size &&
-	       !strcmp(elf_section_name(a->file, first),
-		       elf_section_name(b->file, second)) &&
 	       !memcmp(from, to, first->sh_size) &&
 	       same_relocs(a, one, b, other);
 }
 
-static bool same_tables(const struct unit *a, const struct unit *b)
+/* ".gcc_except_table.f" is of f(); NULL: the compiler made one for all. */
+static const char *function_name(const struct unit *unit, size_t table)
 {
-	size_t one = next_table(a->file, 1), other = next_table(b->file, 1);
+	const char *name =
+		elf_section_name(unit->file, &unit->file->sections[table]) +
+		sizeof(table_name) - 1;
 
-	while (one && other && same_table(a, one, b, other)) {
-		one = next_table(a->file, one + 1);
-		other = next_table(b->file, other + 1);
+	return *name == '.' && name[1] ? name + 1 : NULL;
+}
+
+/* The table of a function; NULL: the one for all. 0: there is none. */
+static size_t table_of(const struct unit *unit, const char *function)
+{
+	size_t table = next_table(unit->file, 1);
+
+	for (; table; table = next_table(unit->file, table + 1)) {
+		const char *name = function_name(unit, table);
+
+		if (function ? name && !strcmp(name, function) : !name)
+			break;
 	}
-	return !one && !other;
+	return table;
+}
+
+/*
+ * Whether a table must be found again: not where its function is gone, or new,
+ * or replaced, which judge_unwind() says more of.
+ */
+static bool must_stay(const struct judge *judge, const struct unit *unit,
+		      const char *function)
+{
+	const struct item *item = unit_find(unit, function);
+
+	return item && item->twin && !change_of(judge->set, item) &&
+	       !is_addition(judge->set, item);
+}
+
+static bool stays(const struct judge *judge, const struct unit *unit,
+		  size_t table, const struct unit *other_unit)
+{
+	const char *function = function_name(unit, table);
+	size_t other;
+
+	if (function && !must_stay(judge, unit, function))
+		return true;
+	other = table_of(other_unit,
+			 function ? unit_find(unit, function)->twin->name
+				  : NULL);
+	return other && same_table(unit, table, other_unit, other);
+}
+
+/* Tables of @unit that @other has not, or has others. */
+static int find_changed(const struct judge *judge, const struct unit_pair *pair,
+			const struct unit *unit, const struct unit *other,
+			struct strings *found)
+{
+	size_t table = next_table(unit->file, 1);
+	int r = 0;
+
+	for (; table && !r; table = next_table(unit->file, table + 1)) {
+		const char *function = function_name(unit, table);
+		owned(free_p) char *line = NULL;
+
+		if (stays(judge, unit, table, other))
+			continue;
+		line = function ? text_format("of %s() (%s)", function,
+					      judge_source(judge, pair))
+				: text_format("of functions in %s",
+					      judge_source(judge, pair));
+		r = line ? judge_add_once(found, line) : -ENOMEM;
+	}
+	return r;
+}
+
+static int refuse(const struct strings *found, struct hf_diag *diag)
+{
+	hf_refuse(diag, "needs-exception-tables",
+		  "the diff changes what happens when an exception passes "
+		  "(catch, destructors, clean-ups), and a patch brings no "
+		  "tables for that");
+	judge_list(found, diag);
+	hf_hint(diag, "leave that part out of the diff, or write the fix as a "
+		      "replacement function without them");
+	return -ECANCELED;
 }
 
 int judge_exceptions(struct judge *judge, struct hf_diag *diag)
 {
-	for (size_t i = 0; i < judge->set->nr_pairs; i++) {
-		const struct unit_pair *pair = &judge->set->pairs[i];
+	struct strings found = { 0 };
+	int r = 0;
 
-		if (!pair->original || !pair->patched ||
-		    same_tables(pair->original, pair->patched))
-			continue;
-		hf_refuse(diag, "needs-exception-tables",
-			  "%s: the diff changes what happens when an exception "
-			  "passes (catch, destructors, clean-ups), and a patch "
-			  "brings no tables for that",
-			  judge_source(judge, pair));
-		hf_hint(diag, "leave that part out of the diff, or write the "
-			      "fix as a replacement function without them");
-		return -ECANCELED;
+	for (size_t i = 0; i < judge->set->nr_pairs && !r; i++) {
+		const struct unit_pair *pair = &judge->set->pairs[i];
+		const struct unit *original = pair->original;
+		const struct unit *patched = pair->patched;
+
+		if (original && patched)
+			r = find_changed(judge, pair, original, patched, &found)
+				    ?: find_changed(judge, pair, patched,
+						    original, &found);
 	}
-	return 0;
+	if (!r && found.nr)
+		r = refuse(&found, diag);
+	strings_release(&found);
+	return r;
 }

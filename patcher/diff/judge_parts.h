@@ -6,6 +6,8 @@
  *	layouts of types, by judge_types.c's lists          judge_layout.c
  *	functions taken from another object	    judge_moves.c
  *	names of one function that part		    judge_names.c
+ *	exception tables that change alone		    judge_exceptions.c
+ *	code that exceptions pass			    judge_unwind.c
  *	prototypes, and callers that stay                   judge_signature.c
  *	code that has already run, or never ends            judge_run.c
  *	files of the diff, and when nothing is left to do   judge_sources.c
@@ -23,13 +25,14 @@ struct judge {
 	struct build *build;
 	struct change_set *set;
 	/* Which of the options' words were of use, by index. */
-	bool *data_used, *layout_used;
+	bool *data_used, *layout_used, *nothrow_used;
 	/* What they could have been, for people who mistyped one. */
-	struct strings data_names, layout_names;
+	struct strings data_names, layout_names, nothrow_names;
 };
 
 int judge_objects(struct judge *judge, struct hf_diag *diag);
 int judge_exceptions(struct judge *judge, struct hf_diag *diag);
+int judge_unwind(struct judge *judge, struct hf_diag *diag);
 int judge_sections(struct judge *judge, struct hf_diag *diag);
 int judge_data(struct judge *judge, struct hf_diag *diag);
 int judge_layouts(struct judge *judge, struct hf_diag *diag);

@@ -118,7 +118,8 @@ static int read_unit(struct unit *unit, struct hf_diag *diag)
 	if (r)
 		return r;
 	unit_find_scopes(unit);
-	return unit_find_owners(unit, diag);
+	r = unit_find_owners(unit, diag);
+	return r ?: unit_find_tables(unit, diag);
 }
 
 static int open_unit(const char *path, bool optimised, struct unit **ret_unit,

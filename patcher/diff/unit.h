@@ -87,6 +87,8 @@ struct item {
 	unsigned char visibility; /* STV_* */
 	/* What is read-only after relocation (.data.rel.ro) is not writable. */
 	bool writable, executable, thread_local;
+	/* Its unwind entry names an exception table: it has clean-ups. */
+	bool has_table;
 	struct reference *references; /* by offset */
 	size_t nr_references;
 	/*

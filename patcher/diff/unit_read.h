@@ -5,6 +5,7 @@
  *	references   relocations, led to items           unit_references.c
  *	owners       who a cold part or a table is of    unit_owners.c
  *	scopes       what function a static local is in  unit_scope.c
+ *	tables       which functions have clean-ups      unit_unwind.c
  */
 #pragma once
 
@@ -18,6 +19,9 @@ int unit_read_references(struct unit *unit, struct hf_diag *diag);
 int unit_find_owners(struct unit *unit, struct hf_diag *diag);
 /* Fills in `scope` by DWARF. */
 void unit_find_scopes(struct unit *unit);
+
+/* Fills in `has_table`. */
+int unit_find_tables(struct unit *unit, struct hf_diag *diag);
 
 /* Allocated, and neither unwind tables nor notes. */
 bool unit_section_is_modelled(const struct elf_file *file,
