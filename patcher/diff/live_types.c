@@ -228,6 +228,29 @@ static bool kinds_fit(Dwarf_Die *old, Dwarf_Die *new)
 				 die_number(new, DW_AT_encoding));
 }
 
+/* Of the class whose members "int c::*" points to; NULL: it has no name. */
+static const char *class_pointed_into(Dwarf_Die *pointer)
+{
+	Dwarf_Attribute attribute;
+	Dwarf_Die class;
+
+	return dwarf_formref_die(dwarf_attr(pointer, DW_AT_containing_type,
+					    &attribute),
+				 &class) ?
+		       dwarf_diename(&class) :
+		       NULL;
+}
+
+static bool member_pointer_fits(Dwarf_Die *old, Dwarf_Die *new,
+				const struct assumption *outer)
+{
+	const char *left = class_pointed_into(old);
+	const char *right = class_pointed_into(new);
+
+	return left && right && !strcmp(left, right) &&
+	       inner_fits(old, new, false, outer);
+}
+
 static bool stripped_fits(Dwarf_Die *old, Dwarf_Die *new,
 			  const struct assumption *outer)
 {
@@ -243,6 +266,8 @@ static bool stripped_fits(Dwarf_Die *old, Dwarf_Die *new,
 	case DW_TAG_reference_type:
 	case DW_TAG_rvalue_reference_type:
 		return inner_fits(old, new, true, outer);
+	case DW_TAG_ptr_to_member_type:
+		return member_pointer_fits(old, new, outer);
 	case DW_TAG_array_type:
 		return lengths_fit(old, new) &&
 		       inner_fits(old, new, false, outer);
