@@ -22,6 +22,7 @@
 #include "replaced.h"
 #include "resolve.h"
 #include "types_check.h"
+#include "unwound.h"
 
 int build_prove(struct build *build, const char *format, ...)
 {
@@ -287,6 +288,8 @@ static int run_sources(struct build *build, struct hf_diag *diag)
 		r = replaced_find(build, diag);
 	if (!r)
 		r = duplicates_warn(build, diag);
+	if (!r)
+		r = unwound_check(build, diag);
 	if (!r)
 		r = link_patch(build, diag);
 	return r ?: finish(build, diag);

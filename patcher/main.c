@@ -35,6 +35,8 @@ static const char help_text[] =
 	"  --reason TEXT          why, for whoever finds it in a process\n"
 	"  --ticket ID            where to read more\n"
 	"  --author WHO           who answers for it\n"
+	"  --nothrow FUNCTION     declare that no exception passes FUNCTION and\n"
+	"                         no thread is cancelled inside\n"
 	"  --keep-temps           keep and name the intermediate files\n"
 	"  --json                 report as one JSON object\n"
 	"  --help, --version\n"
@@ -56,8 +58,6 @@ static const char help_text[] =
 	"  --force-data NAME      accept that variable NAME keeps its old value\n"
 	"  --allow-layout TYPE    declare that no object of a changed TYPE lives\n"
 	"                         while no thread is inside what is replaced\n"
-	"  --nothrow FUNCTION     declare that no exception passes FUNCTION and\n"
-	"                         no thread is cancelled inside\n"
 	"Exit status: 0 done, 1 failed, 2 usage, 3 refused as unsafe.\n";
 
 #define JOBS_MAX 4096
@@ -291,10 +291,9 @@ static int check_source_options(const struct options *options)
 		return usage("several targets need --source");
 	if (options->diffs.nr || options->cache || options->jobs ||
 	    options->accept_unproven || options->force_data.nr ||
-	    options->allow_layout.nr || options->nothrow.nr)
+	    options->allow_layout.nr)
 		return usage("--diff, --cache, --jobs, --accept-unproven, "
-			     "--force-data, --allow-layout and --nothrow need "
-			     "--source");
+			     "--force-data and --allow-layout need --source");
 	return 0;
 }
 

@@ -51,5 +51,5 @@ struct options {
 	bool accept_unproven;	/* identity could not be proved */
 	struct strings force_data;   /* variables whose change is accepted */
 	struct strings allow_layout; /* types whose change is accepted */
-	struct strings nothrow; /* functions that are never unwound */
+	struct strings nothrow; /* functions that are never unwound, patterns */
 };

@@ -64,6 +64,8 @@ struct unwinding {
 	bool has_handlers; /* of a language that catches exceptions */
 	bool has_tables;   /* anything that is run while a stack is unwound */
 	bool cancels;	   /* threads are ended before they return */
+	/* A source of C replaces what is of such a language. */
+	bool pointers_throw;
 };
 
 struct change_set {

@@ -2,6 +2,7 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <string.h>
 
 #include "../../lib/insn.h"
@@ -107,19 +108,24 @@ static bool symbol_throws(const struct build *build,
 	return unit_throws(&unit);
 }
 
-/* What C++ compilers call that never throws. */
+/*
+ * What compilers call that never throws, or only hands on what has been thrown
+ * in the function already.
+ */
 static bool is_harmless(const char *name)
 {
 	static const char *const names[] = {
 		"_ZdlPv",
 		"_ZdaPv", /* operator delete */
 		"_ZSt9terminatev",
-		"__cxa_guard_",
-		"__cxa_atexit",
-		"__cxa_pure_virtual",
-		"__cxa_begin_catch",
+		"_Unwind_Resume",
 		"__cxa_allocate_exception",
+		"__cxa_atexit",
+		"__cxa_begin_catch",
+		"__cxa_end_catch",
 		"__cxa_free_exception",
+		"__cxa_guard_",
+		"__cxa_pure_virtual",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -142,6 +148,25 @@ static bool name_throws(const char *name, bool callbacks_throw)
 		if (!strcmp(name, callers[i]))
 			return true;
 	return false;
+}
+
+/* What a replacement source calls so: see hotfix.h. */
+static const char *name_in_target(const struct build *build, const char *name)
+{
+	static const char original[] = "hotfix.original.";
+
+	if (has_prefix(name, original))
+		return name + sizeof(original) - 1;
+	for (size_t i = 0; i < build->nr_objects; i++)
+		for (size_t k = 0; k < build->objects[i].nr_records; k++) {
+			const struct record *record =
+				&build->objects[i].records[k];
+
+			if (record->kind == HOTFIX_RECORD_IMPORT &&
+			    !strcmp(record->local, name))
+				return record->name;
+		}
+	return name;
 }
 
 static int external_throws(const struct search *search, const char *name,
@@ -205,6 +230,7 @@ static int look_at_call(struct search *search, const struct item *item,
 {
 	const struct reference *reference = reference_in(item, insn);
 	const struct item *callee = reference ? reference->to : NULL;
+	const char *name;
 	bool throws = true;
 	int r = 0;
 
@@ -221,9 +247,10 @@ static int look_at_call(struct search *search, const struct item *item,
 			       ? found(search, callee->name)
 			       : r;
 	}
+	name = name_in_target(search->build, callee->name ?: "");
 	if (search->passage == PASSAGE_THROW)
-		r = external_throws(search, callee->name ?: "", &throws);
-	return r || !throws ? r : found(search, callee->name);
+		r = external_throws(search, name, &throws);
+	return r || !throws ? r : found(search, name);
 }
 
 static int look_at_code(struct search *search, const struct item *item)
@@ -261,9 +288,9 @@ static int look_into(struct search *search, const struct item *item)
 }
 
 /* @ret_call: NULL when there is none. */
-static int find_call(const struct build *build, const struct unit_pair *pair,
-		     enum passage passage, const struct item *item,
-		     char **ret_call)
+static int find_call(const struct build *build, const struct change_set *set,
+		     const struct unit_pair *pair, enum passage passage,
+		     const struct item *item, char **ret_call)
 {
 	owned(free_p) bool *seen =
 		calloc(pair->patched->nr_items + 1, sizeof(*seen));
@@ -272,7 +299,8 @@ static int find_call(const struct build *build, const struct unit_pair *pair,
 		.unit = pair->patched,
 		.root = item,
 		.passage = passage,
-		.pointers_throw = pair_throws(pair),
+		.pointers_throw =
+			pair_throws(pair) || set->unwinding.pointers_throw,
 		.seen = seen,
 	};
 	int r = seen ? look_into(&search, item) : -ENOMEM;
@@ -284,21 +312,24 @@ static int find_call(const struct build *build, const struct unit_pair *pair,
 
 /* ---- the program -------------------------------------------------------- */
 
-static void read_symbols(const struct elf_file *file, struct unwinding *ret)
+static void read_name(const char *name, struct unwinding *ret)
 {
-	const struct elf_symbols symbols = elf_symbols(file, SHT_SYMTAB);
+	if (!strcmp(name, "pthread_cancel") || !strcmp(name, "pthread_exit") ||
+	    !strcmp(name, "thrd_exit"))
+		ret->cancels = true;
+	/* C's own has clean-ups and never catches. */
+	else if (strstr(name, "_personality") &&
+		 !strstr(name, "__gcc_personality"))
+		ret->has_handlers = true;
+}
 
-	for (size_t i = 1; i < symbols.nr; i++) {
-		const char *name = elf_symbol_name(file, &symbols, i);
+static void read_symbols(const struct elf_file *file, uint32_t type,
+			 struct unwinding *ret)
+{
+	const struct elf_symbols symbols = elf_symbols(file, type);
 
-		if (!strcmp(name, "pthread_cancel") ||
-		    !strcmp(name, "pthread_exit") || !strcmp(name, "thrd_exit"))
-			ret->cancels = true;
-		/* C's own has clean-ups and never catches. */
-		else if (strstr(name, "_personality") &&
-			 !strstr(name, "__gcc_personality"))
-			ret->has_handlers = true;
-	}
+	for (size_t i = 1; i < symbols.nr; i++)
+		read_name(elf_symbol_name(file, &symbols, i), ret);
 }
 
 static void read_sections(const struct elf_file *file, struct unwinding *ret)
@@ -310,18 +341,50 @@ static void read_sections(const struct elf_file *file, struct unwinding *ret)
 			ret->has_tables = true;
 }
 
+static int look_at_object(struct unwinding *unwinding, const char *path,
+			  struct hf_diag *diag)
+{
+	owned(elf_close_p) struct elf_file *file = NULL;
+	int r = elf_open(path, &file, diag);
+
+	if (r)
+		return r;
+	read_symbols(file, SHT_SYMTAB, unwinding);
+	read_sections(file, unwinding);
+	return 0;
+}
+
 int passage_look_at_program(struct change_set *set, struct hf_diag *diag)
 {
-	for (size_t i = 0; set->link && i < set->link->nr_inputs; i++) {
-		owned(elf_close_p) struct elf_file *file = NULL;
-		int r = elf_open(set->link->inputs[i].object, &file, diag);
+	const struct link_step *link = set->link;
+	int r = 0;
 
-		if (r)
-			return r;
-		read_symbols(file, &set->unwinding);
-		read_sections(file, &set->unwinding);
-	}
-	return 0;
+	for (size_t i = 0; link && i < link->nr_inputs && !r; i++)
+		if (!link->inputs[i].optimised)
+			r = look_at_object(&set->unwinding,
+					   link->inputs[i].object, diag);
+	for (size_t i = 0; link && i < link->optimised.nr && !r; i++)
+		r = look_at_object(&set->unwinding, link->optimised.items[i],
+				   diag);
+	return r;
+}
+
+/* The C library of a static program has tables, whatever it is linked with. */
+void passage_look_at_target(const struct build *build, struct change_set *set)
+{
+	const struct target *target = build->target;
+	struct unwinding *unwinding = &set->unwinding;
+
+	read_symbols(target->file, SHT_SYMTAB, unwinding);
+	read_symbols(target->file, SHT_DYNSYM, unwinding);
+	for (size_t i = 0; i < build->symbols.nr; i++)
+		read_name(build->symbols.entries[i].name, unwinding);
+	read_sections(target->file, unwinding);
+	if (target->kind == TARGET_EXECUTABLE && !target->interpreter)
+		unwinding->has_tables = unwinding->has_handlers;
+	for (size_t i = 0; i < build->nr_replacements; i++)
+		unwinding->pointers_throw |=
+			symbol_throws(build, build->replacements[i].old);
 }
 
 /* ---- reasons ------------------------------------------------------------ */
@@ -354,9 +417,9 @@ int passage_reason(const struct build *build, const struct change_set *set,
 	/* A library's exceptions may be caught by whoever called it. */
 	if (unwinding->has_handlers ||
 	    (build->target && build->target->kind == TARGET_LIBRARY))
-		r = find_call(build, pair, PASSAGE_THROW, item, &reason);
+		r = find_call(build, set, pair, PASSAGE_THROW, item, &reason);
 	if (!r && !reason && unwinding->has_tables && unwinding->cancels)
-		r = find_call(build, pair, PASSAGE_CANCEL, item, &reason);
+		r = find_call(build, set, pair, PASSAGE_CANCEL, item, &reason);
 	if (!r)
 		*ret_reason = reason;
 	return r;
@@ -372,7 +435,7 @@ bool passage_stated(const struct options *options, const struct item *item,
 	for (size_t i = 0; base && i < options->nothrow.nr; i++) {
 		const char *word = options->nothrow.items[i];
 
-		if (strcmp(word, item->name) && strcmp(word, base))
+		if (fnmatch(word, item->name, 0) && strcmp(word, base))
 			continue;
 		stated = true;
 		if (used)

@@ -31,6 +31,10 @@
 /* Looks at every object of the target's link for set->unwinding. Return: 0;
    -errno. */
 int passage_look_at_program(struct change_set *set, struct hf_diag *diag);
+/* The same of what the target itself says, and of what is replaced, where
+   nothing was built. */
+void passage_look_at_target(const struct build *build,
+			    struct change_set *set);
 
 /**
  * passage_reason() - why the unwinder may have to pass @item, a function
@@ -47,7 +51,7 @@ int passage_reason(const struct build *build, const struct change_set *set,
 		   const struct unit_pair *pair, const struct item *item,
 		   char **ret_reason);
 
-/* Whether --nothrow names @item; @used (may be NULL): by index, set to true. */
+/* Whether --nothrow names @item, as a pattern of the shell; @used (may be NULL): by index, set to true. */
 bool passage_stated(const struct options *options, const struct item *item,
 		    bool *used);
 
