@@ -40,3 +40,12 @@
  */
 int noise_remove(struct build *build, struct change_set *set,
 		 struct hf_diag *diag);
+
+/**
+ * noise_explains() - whether the patched build's value differs from the
+ * original's only where that of the unchanged source differs from it as well
+ *
+ * Values that hold addresses are not understood.
+ */
+bool noise_explains(const struct item *original, const struct item *patched,
+		    const struct item *again);
