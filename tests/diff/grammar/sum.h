@@ -1,0 +1,3 @@
+int yylex(void);
+int sum_of(const char *text);
+void sum_scan(const char *text);
