@@ -86,7 +86,7 @@ static bool has_place(const struct groups *groups, const struct node *node)
 	bool optimised = node->patched ? groups->graph->patched->optimised :
 					 groups->graph->original->optimised;
 
-	if (optimised && !(groups->scoped && node->item->origin))
+	if (optimised && !(groups->scoped && item_place(node->item)))
 		return false;
 	return !node_is_numbered(node) ||
 	       (groups->scoped && (node->item->scope || is_of_file(node)));
@@ -346,7 +346,8 @@ static int order_groups(const struct groups *groups, const struct node *a,
 	if (!r && groups->scoped)
 		r = strcmp(a->item->scope ?: "", b->item->scope ?: "");
 	if (!r && groups->scoped)
-		r = strcmp(a->item->origin ?: "", b->item->origin ?: "");
+		r = strcmp(item_place(a->item) ?: "",
+			   item_place(b->item) ?: "");
 	return r;
 }
 

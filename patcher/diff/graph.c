@@ -222,12 +222,12 @@ static bool differ(const char *a, const char *b)
 bool node_same_scope(const struct node *a, const struct node *b)
 {
 	return !differ(a->item->scope, b->item->scope) &&
-	       !differ(a->item->origin, b->item->origin);
+	       !differ(item_place(a->item), item_place(b->item));
 }
 
 bool node_other_origin(const struct node *a, const struct node *b)
 {
-	const char *left = a->item->origin, *right = b->item->origin;
+	const char *left = item_place(a->item), *right = item_place(b->item);
 
 	return left && right && *left && *right && strcmp(left, right) != 0;
 }

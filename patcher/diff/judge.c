@@ -85,19 +85,31 @@ static const char *source_of(const struct unit_pair *pair)
 	return unit ? unit->source : NULL;
 }
 
-const char *judge_source(const struct judge *judge,
-			 const struct unit_pair *pair)
+static const char *spelled(const struct judge *judge, const char *source)
 {
 	const struct source_changes *sources = &judge->set->sources;
-	const char *source = source_of(pair), *slash;
+	const char *slash = strrchr(source, '/');
 
-	if (!source)
-		return pair->name;
 	for (size_t i = 0; i < sources->nr; i++)
 		if (path_ends_with(source, sources->items[i].path))
 			return sources->items[i].path;
-	slash = strrchr(source, '/');
 	return slash ? slash + 1 : source;
+}
+
+const char *judge_source(const struct judge *judge,
+			 const struct unit_pair *pair)
+{
+	const char *source = source_of(pair);
+
+	return source ? spelled(judge, source) : pair->name;
+}
+
+const char *judge_item_source(const struct judge *judge,
+			      const struct unit_pair *pair,
+			      const struct item *item)
+{
+	return item->origin ? spelled(judge, item->origin) :
+			      judge_source(judge, pair);
 }
 
 void judge_list(const struct strings *lines, struct hf_diag *diag)

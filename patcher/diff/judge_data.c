@@ -57,8 +57,7 @@ static char *option_name(const struct item *item)
 }
 
 /* @word: "f.counter", "counter", "pay.c:counter". */
-static bool is_called(const struct judge *judge, const struct unit_pair *pair,
-		      const char *name, const char *word)
+static bool is_called(const char *source, const char *name, const char *word)
 {
 	const char *colon = strrchr(word, ':');
 	const char *dot = strchr(name, '.');
@@ -67,7 +66,7 @@ static bool is_called(const struct judge *judge, const struct unit_pair *pair,
 		owned(free_p) char *file = strndup(word,
 						   (size_t)(colon - word));
 
-		if (!file || !path_ends_with(judge_source(judge, pair), file))
+		if (!file || !path_ends_with(source, file))
 			return false;
 		word = colon + 1;
 	}
@@ -75,13 +74,14 @@ static bool is_called(const struct judge *judge, const struct unit_pair *pair,
 }
 
 static bool is_forced(struct judge *judge, const struct unit_pair *pair,
-		      const char *name)
+		      const struct item *item, const char *name)
 {
+	const char *source = judge_item_source(judge, pair, item);
 	const struct strings *forced = &judge->build->options->force_data;
 	bool is = false;
 
 	for (size_t i = 0; i < forced->nr; i++)
-		if (is_called(judge, pair, name, forced->items[i]))
+		if (is_called(source, name, forced->items[i]))
 			is = judge->data_used[i] = true;
 	return is;
 }
@@ -220,16 +220,16 @@ static int add_finding(struct judge *judge, const struct unit_pair *pair,
 	char words[256];
 
 	item_describe(item, words, sizeof(words));
-	line = text_format("%s (%s): %s", words, judge_source(judge, pair),
+	line = text_format("%s (%s): %s", words, judge_item_source(judge, pair, item),
 			   what);
 	if (!name || !line ||
 	    (*name && can_force && judge_add_once(&judge->data_names, name)))
 		return -ENOMEM;
-	if (can_force && is_forced(judge, pair, name))
+	if (can_force && is_forced(judge, pair, item, name))
 		return judge_override(judge,
 				      "--force-data: %s (%s) keeps the value "
 				      "that it has in the process; %s",
-				      words, judge_source(judge, pair), what);
+				      words, judge_item_source(judge, pair, item), what);
 	if (!can_force)
 		found->cannot_force = true;
 	else if (!found->to_force && *name)
@@ -278,12 +278,12 @@ static int removed_local(struct judge *judge, const struct unit_pair *pair,
 	item_describe(item, words, sizeof(words));
 	if (judge_add_once(&judge->data_names, name))
 		return -ENOMEM;
-	if (is_forced(judge, pair, name))
+	if (is_forced(judge, pair, item, name))
 		return judge_override(judge,
 				      "--force-data: %s (%s) is given up, with "
 				      "what it holds",
-				      words, judge_source(judge, pair));
-	line = text_format("%s (%s)", words, judge_source(judge, pair));
+				      words, judge_item_source(judge, pair, item));
+	line = text_format("%s (%s)", words, judge_item_source(judge, pair, item));
 	if (!line)
 		return -ENOMEM;
 	if (!found->gone_name)
@@ -325,7 +325,8 @@ static int removed_state(struct judge *judge, const struct unit_pair *pair,
 	if (moved) {
 		what = text_format("moves to %s: the patch would have a second "
 				   "one, that starts anew",
-				   judge_source(judge, moved->pair));
+				   judge_item_source(judge, moved->pair,
+						     moved->patched));
 		return what ? add_finding(judge, pair, item, what, false,
 					  found) :
 			      -ENOMEM;
@@ -376,7 +377,7 @@ static int warn_copy(struct judge *judge, const struct unit_pair *pair,
 		return 0;
 	item_describe(item, words, sizeof(words));
 	return judge_notice(judge, &kind, "%s (%s)", words,
-			    judge_source(judge, pair));
+			    judge_item_source(judge, pair, item));
 }
 
 static int changed_constant(struct judge *judge, const struct unit_pair *pair,
@@ -454,7 +455,8 @@ static int find_threads(struct judge *judge, struct data_findings *found)
 			continue;
 		item_describe(addition->patched, words, sizeof(words));
 		line = text_format("%s (%s), %lu bytes", words,
-				   judge_source(judge, addition->pair),
+				   judge_item_source(judge, addition->pair,
+						     addition->patched),
 				   addition->patched->size);
 		r = line ? judge_add_once(&found->threads, line) : -ENOMEM;
 	}

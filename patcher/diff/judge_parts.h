@@ -64,6 +64,10 @@ int judge_override(struct judge *judge, const char *format, ...)
 /* "src/a.c" as the diff spells it, else as the object knows it. */
 const char *judge_source(const struct judge *judge,
 			 const struct unit_pair *pair);
+/* The same for something in it, which may be from one of several sources. */
+const char *judge_item_source(const struct judge *judge,
+			      const struct unit_pair *pair,
+			      const struct item *item);
 /* The message's lines: as many as a person reads. */
 void judge_list(const struct strings *lines, struct hf_diag *diag);
 /* Adds @line unless it is there. Return: 0; -ENOMEM. */

@@ -188,7 +188,8 @@ static const struct notice_kind removed = {
 static int warn_change(struct judge *judge, const struct change *change)
 {
 	const char *name = change->original->name;
-	const char *source = judge_source(judge, change->pair);
+	const char *source = judge_item_source(judge, change->pair,
+					       change->original);
 	const char *once = run_once(change);
 
 	if (once)
@@ -246,7 +247,8 @@ static int warn_removals(struct judge *judge, const struct unit_pair *pair)
 		    item->verdict == VERDICT_REMOVED &&
 		    address_is_taken(pair->original, item))
 			r = judge_notice(judge, &removed, "%s() (%s)",
-					 item->name, judge_source(judge, pair));
+					 item->name,
+					 judge_item_source(judge, pair, item));
 	}
 	return r;
 }
@@ -262,7 +264,8 @@ static int refuse(const struct judge *judge, struct hf_diag *diag)
 		  "be patched");
 	for (size_t i = 0; i < set->nr_changes; i++)
 		hf_detail(diag, "  %s() (%s): %s", set->changes[i].original->name,
-			  judge_source(judge, set->changes[i].pair),
+			  judge_item_source(judge, set->changes[i].pair,
+					    set->changes[i].original),
 			  run_once(&set->changes[i]));
 	hf_hint(diag, "what it left behind in the process stays as it is: "
 		      "restart the service to get this fix");

@@ -175,7 +175,8 @@ static int leave_out_items(struct judge *judge, const struct unit_pair *pair)
 		r = strings_addf(&judge->set->left_out,
 				 "%s() of %s: new, and used by nothing that "
 				 "changes",
-				 item->name, judge_source(judge, pair));
+				 item->name,
+				 judge_item_source(judge, pair, item));
 	}
 	return r;
 }

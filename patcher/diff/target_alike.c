@@ -207,18 +207,13 @@ static bool differ(const char *a, const char *b)
 	return a && b && strcmp(a, b) != 0;
 }
 
-/*
- * A global's file is not asked for: there is one of its name, wherever it
- * stands. But it is none that is static.
- */
 static bool origins_fit(const struct item *item,
 			const struct debug_place *place)
 {
+	const char *ours = item_place(item);
 	const char *theirs = place->external ? "" : place->source;
 
-	if (!item->origin || !theirs)
-		return true;
-	return !strcmp(base_of(item->origin), base_of(theirs));
+	return !ours || !theirs || !strcmp(base_of(ours), base_of(theirs));
 }
 
 bool target_origin_fits(const struct build *build, const struct item *item,
@@ -253,13 +248,14 @@ long path_common_end(const char *a, const char *b)
 long target_origin_score(const struct build *build, const struct item *item,
 			 const struct symbol *symbol)
 {
+	const char *ours = item_place(item);
 	const struct debug_place *place;
 	struct target_alike *alike;
 
-	if (!item->origin || alike_of(build, &alike))
+	if (!ours || alike_of(build, &alike))
 		return 0;
 	place = place_of(alike, symbol);
 	return place && place->source && !place->external ?
-		       1 + path_common_end(item->origin, place->source) :
+		       1 + path_common_end(ours, place->source) :
 		       0;
 }

@@ -100,9 +100,11 @@ struct item {
 	   by the only function that refers to it; NULL: file scope, unknown. */
 	const char *scope;
 	/* In a unit that was optimised at link time: the path of the source
-	   that it is a static name of; "": of all, it is global; NULL: unknown. */
+	   that it is from; NULL: unknown. Its DWARF, whatever it is called; 0:
+	   none. Whether it is a global of the source. */
 	const char *origin;
-	uint64_t die; /* and its DWARF, whatever it is called; 0: none */
+	uint64_t die;
+	bool shared;
 	/* Of several of its name, the one that the target's code means: see
 	   bind_learn.h. */
 	const struct symbol *learned;
@@ -163,6 +165,13 @@ struct item *unit_find(const struct unit *unit, const char *name);
 /* Static in its source, and only seen by other partitions of one link (gcc makes
    it a hidden global, with a number). */
 bool item_is_private(const struct item *item);
+
+/* What tells it from others of its name: the source, of a static one; a global
+   is the only one, wherever it stands: "". NULL: unknown. */
+static inline const char *item_place(const struct item *item)
+{
+	return item->shared ? "" : item->origin;
+}
 
 static inline bool item_is_code(const struct item *item)
 {

@@ -8,17 +8,16 @@
 
 #include "../debug_places.h"
 
-/*
- * Sources matter where an object has several: those of all others are known by
- * their compile. A global is the only one of its name, wherever it stands.
- */
+/* Sources matter where an object has several: those of all others are known by
+   their compile. */
 static void set_origin(const struct unit *unit, struct item *item,
 		       const struct debug_place *place)
 {
 	if (!unit->optimised || item->die)
 		return;
 	item->die = place->die;
-	item->origin = place->external ? "" : place->source;
+	item->origin = place->source;
+	item->shared = place->external;
 }
 
 static int note_place(void *context, const struct debug_place *place)

@@ -158,7 +158,8 @@ TEST(privates_by_origin)
 	b = sample_static(o, "count.lto_priv.1", "/b.c");
 	c = sample_static(o, "level", "/c.c");
 	g = sample_variable(o, "global", true, zeros, 8);
-	g->origin = "";
+	g->origin = "/g.c";
+	g->shared = true;
 	new = sample_static(p, "count.lto_priv.0", "/new.c");
 	a2 = sample_static(p, "count.lto_priv.1", "/a.c");
 	/* Promoted: seen by another partition. */
@@ -166,7 +167,8 @@ TEST(privates_by_origin)
 	b2->binding = STB_GLOBAL;
 	b2->visibility = STV_HIDDEN;
 	c2 = sample_static(p, "level.lto_priv.0", "/c.c");
-	g2 = sample_static(p, "global", "");
+	g2 = sample_static(p, "global", "/moved.c");
+	g2->shared = true;
 	CHECK_EQ(correlate(), 0);
 	CHECK_TWINS(a, a2);
 	CHECK_TWINS(b, b2);
