@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "choose_code.h"
+
 /* Of a link's functions, so many percent must be in the target. */
 #define SHARE_MIN 50
 
@@ -133,6 +135,11 @@ static const char *base_of(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+static bool is_called(const struct link_step *link, const char *name)
+{
+	return !strcmp(base_of(link->output), name);
+}
+
 /*
  * gcc's optimiser is seen at work, see record/wrapper_optimise.c; that of clang
  * is a part of its linker.
@@ -186,6 +193,27 @@ static int refuse_not_built(const struct build *build,
 	return -ECANCELED;
 }
 
+/*
+ * Of two links with the same functions, the one whose code the target has. Where
+ * that is the same, too: the last one counts, of those called alike before others.
+ */
+static int is_nearer(const struct build *build, const struct link_step *link,
+		     const struct link_step *best, const char *name,
+		     bool *ret_is_nearer)
+{
+	size_t nr_here = 0, nr_best = 0;
+	int r = choose_code(build, link, &nr_here);
+
+	if (!r)
+		r = choose_code(build, best, &nr_best);
+	if (!r)
+		*ret_is_nearer = nr_here != nr_best ?
+					 nr_here > nr_best :
+					 is_called(link, name) ||
+						 !is_called(best, name);
+	return r;
+}
+
 int choose_link(const struct build *build, const struct recording *recording,
 		const struct link_step **ret_link, struct hf_diag *diag)
 {
@@ -198,14 +226,13 @@ int choose_link(const struct build *build, const struct recording *recording,
 	for (size_t i = 0; i < recording->nr_links && !r; i++) {
 		const struct link_step *link = &recording->links[i];
 		struct score score = score_of(link, &names);
-		bool is_called_alike = !strcmp(base_of(link->output), name);
+		bool is_better = score.likeness > most.likeness;
 
-		if (is_called_alike && is_lto(link))
+		if (is_lto(link) && is_called(link, name))
 			lto = link;
-		/* The last one counts, of those called alike before others. */
-		if (!score.likeness || score.likeness < most.likeness ||
-		    (score.likeness == most.likeness && best && !is_called_alike &&
-		     !strcmp(base_of(best->output), name)))
+		if (best && score.likeness && score.likeness == most.likeness)
+			r = is_nearer(build, link, best, name, &is_better);
+		if (r || !is_better)
 			continue;
 		most = score;
 		best = link;

@@ -3,7 +3,8 @@
  *
  * Not by its name: it may have been installed under another, and two programs
  * of one build may be called alike. By what is in it: the one whose objects
- * define the functions that the target has.
+ * define the functions that the target has; of several, the one whose functions
+ * are those of the target byte by byte, see choose_code.h.
  */
 #pragma once
 
