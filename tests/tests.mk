@@ -18,7 +18,7 @@ DIFF_TESTS := tests/diff/run.t
 BUILD_TESTS := $(DIFF_TESTS) $(patsubst %,tests/live/%.t,identity extract judge \
 	       source_patch compare record workspace parts_diff build_cxx \
 	       build_debuginfo build_inlined build_kinds build_original \
-	       build_purity build_refusals build_registers build_symbols \
+	       build_purity build_refusals build_registers build_report build_symbols \
 	       build_types) $(O)/tests/live/unit
 LIVE_TESTS := $(filter-out $(BUILD_TESTS),$(sort $(wildcard tests/live/*.t)) $(LIVE_PROGRAMS))
 REAL_TESTS := $(sort $(wildcard tests/real/*.t))
