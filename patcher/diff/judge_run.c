@@ -253,6 +253,63 @@ static int warn_removals(struct judge *judge, const struct unit_pair *pair)
 	return r;
 }
 
+/* ---- what would have been made at start-up ------------------------------ */
+
+#define CALLS_MAX 4 /* deep: compilers need one */
+
+static int add_unmade(const struct judge *judge, const struct unit_pair *pair,
+		      const struct item *code, unsigned int depth,
+		      struct strings *found)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < code->nr_references && !r; i++) {
+		const struct item *to = code->references[i].to;
+		owned(free_p) char *line = NULL;
+
+		if (item_is_code(to) && to != code && depth < CALLS_MAX) {
+			r = add_unmade(judge, pair, to, depth + 1, found);
+			continue;
+		}
+		if (!to->writable || !is_addition(judge->set, to))
+			continue;
+		line = text_format("variable %s (%s)", to->name ?: "?",
+				   judge_source(judge, pair));
+		r = line ? judge_add_once(found, line) : -ENOMEM;
+	}
+	return r;
+}
+
+static int refuse_unmade(const struct strings *found, struct hf_diag *diag)
+{
+	hf_refuse(diag, "needs-constructor",
+		  "the diff adds variables that code makes when the program "
+		  "starts");
+	judge_list(found, diag);
+	hf_hint(diag, "the process has started long ago: they would stay "
+		      "zeros. Make them variables of the function that uses "
+		      "them (static), or give them constant initial values");
+	return -ECANCELED;
+}
+
+/* New variables that a changed constructor would have filled. */
+static int judge_unmade(struct judge *judge, struct hf_diag *diag)
+{
+	const struct change_set *set = judge->set;
+	struct strings found = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < set->nr_changes && !r; i++)
+		if (is_constructor(set->changes[i].pair->original,
+				   set->changes[i].original))
+			r = add_unmade(judge, set->changes[i].pair,
+				       set->changes[i].patched, 0, &found);
+	if (!r && found.nr)
+		r = refuse_unmade(&found, diag);
+	strings_release(&found);
+	return r;
+}
+
 /* ---- the verdict -------------------------------------------------------- */
 
 static int refuse(const struct judge *judge, struct hf_diag *diag)
@@ -289,8 +346,10 @@ int judge_run(struct judge *judge, struct hf_diag *diag)
 {
 	struct change_set *set = judge->set;
 	size_t nr_late = 0;
-	int r = 0;
+	int r = judge_unmade(judge, diag);
 
+	if (r)
+		return r;
 	for (size_t i = 0; i < set->nr_changes; i++)
 		nr_late += run_once(&set->changes[i]) != NULL;
 	if (set->nr_changes && nr_late == set->nr_changes)
