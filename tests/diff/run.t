@@ -12,6 +12,7 @@
 #	replaces NAME...     functions that must be replaced (clones count, too)
 #	keeps NAME...        functions that must not
 #	only NAME...         no function but these may be
+#	stays WHY            the image stays mapped when the patch is reverted
 #	warns REGEX          somewhere in what is printed
 #	refused CODE REGEX   no patch: with this code and these words
 #	options OPTION...    for hotfix-build
@@ -54,7 +55,7 @@ read_expect() # FOLDER
 		'' | '#'*) ;;
 		ask) read_ask "$rest" ;;
 		warns) WARNS+=("$rest") ;;
-		replaces | keeps | only | refused | options | cflags | ldflags | \
+		replaces | stays | keeps | only | refused | options | cflags | ldflags | \
 			target | compilers | levels | models)
 			SET[$word]=$rest ;;
 		*) fail "$1/expect: what is '$word'?" ;;
@@ -207,6 +208,13 @@ sweep()
 	hotfix recover -p $PID
 }
 
+# Who may still come by must find the code: it ends well, too.
+check_left()
+{
+	[ -n "${SET[stays]:-}" ] || { unchanged; return; }
+	grep -q memfd:hotfix /proc/$PID/maps || fail 'the image is gone'
+}
+
 check_patched() # FOLDER
 {
 	build_patch 0 "$1"
@@ -220,7 +228,7 @@ check_patched() # FOLDER
 	hotfix revert fix -p $PID
 	ask_all ${AFTER[@]+"${AFTER[@]}"}
 	sweep
-	unchanged
+	check_left
 	finish
 }
 
