@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../dies.h"
+#include "graph.h"
 #include "judge_parts.h"
 
 struct data_findings {
@@ -316,10 +317,46 @@ static const struct addition *find_moved(const struct change_set *set,
 	return NULL;
 }
 
+/* What the patch brings anew in the same object, and might be a new name. */
+static const struct item *find_renamed(const struct change_set *set,
+				       const struct unit_pair *pair,
+				       const struct item *item)
+{
+	for (size_t i = 0; i < set->nr_additions; i++) {
+		const struct item *new = set->additions[i].patched;
+
+		if (set->additions[i].pair == pair && is_state(new) &&
+		    new->kind == item->kind && !new->twin && !new->scope &&
+		    new->name && new->size == item->size &&
+		    new->nr_references == item->nr_references &&
+		    item_same_bytes(item, new))
+			return new;
+	}
+	return NULL;
+}
+
+static int renamed_state(struct judge *judge, const struct unit_pair *pair,
+			 const struct item *item, const struct item *new,
+			 struct data_findings *found)
+{
+	owned(free_p) char *what =
+		text_format("is gone, and %s is new, with its size and initial "
+			    "value: if that is a new name, the patch would "
+			    "have a second one, that starts anew",
+			    new->name);
+
+	return what ? add_finding(judge, pair, item, what, true, found) :
+		      -ENOMEM;
+}
+
 static int removed_state(struct judge *judge, const struct unit_pair *pair,
 			 const struct item *item, struct data_findings *found)
 {
 	const struct addition *moved = find_moved(judge->set, item);
+	const struct item *renamed =
+		item->scope || !item->name ?
+			NULL :
+			find_renamed(judge->set, pair, item);
 	owned(free_p) char *what = NULL;
 
 	if (moved) {
@@ -331,6 +368,8 @@ static int removed_state(struct judge *judge, const struct unit_pair *pair,
 					  found) :
 			      -ENOMEM;
 	}
+	if (renamed)
+		return renamed_state(judge, pair, item, renamed, found);
 	if (item->scope && pair->patched &&
 	    function_exists(pair->patched, item->scope))
 		return removed_local(judge, pair, item, found);
@@ -463,6 +502,37 @@ static int find_threads(struct judge *judge, struct data_findings *found)
 	return r;
 }
 
+/* The flag that makes the compiler add data of its own to every function. */
+static const char *instrumented_by(const struct compile *compile)
+{
+	static const char *const flags[] = { "-fsanitize=", "-fprofile-arcs",
+					     "-fprofile-generate", "--coverage",
+					     "-fprofile-instr-generate" };
+
+	for (size_t i = 0; compile && i < compile->arguments.nr; i++)
+		for (size_t k = 0; k < sizeof(flags) / sizeof(*flags); k++)
+			if (!strncmp(compile->arguments.items[i], flags[k],
+				     strlen(flags[k])))
+				return compile->arguments.items[i];
+	return NULL;
+}
+
+static void hint_instrumented(const struct change_set *set,
+			      struct hf_diag *diag)
+{
+	const char *flag = NULL;
+
+	for (size_t i = 0; i < set->nr_pairs && !flag; i++)
+		flag = instrumented_by(set->pairs[i].original_compile);
+	if (flag)
+		hf_hint(diag, "%s gives functions tables that the run-time "
+			      "library knows, and a patch cannot change: write "
+			      "the fix as a replacement source, which is "
+			      "compiled without it: hotfix-build --target BIN "
+			      "fix.c",
+			flag);
+}
+
 static int refuse_changed(const struct judge *judge,
 			  const struct data_findings *found,
 			  struct hf_diag *diag)
@@ -483,6 +553,7 @@ static int refuse_changed(const struct judge *judge,
 			      "inside of code that changes, cannot be forced: "
 			      "give the patched source a new variable beside "
 			      "it");
+	hint_instrumented(judge->set, diag);
 	return -ECANCELED;
 }
 

@@ -543,6 +543,22 @@ static const struct sample values[] = {
 	      "char room[64] __attribute__((aligned(128)));\n"
 	      "int f(int a) { return room[a]++; }\n" }, MAIN },
 	  .code = "data-changed", .says = { "room", "to 128" } },
+	{ "a new name",
+	  { { "a.c", "static int calls; int f(int a) { return calls += a; }\n",
+	      "static int nr; int f(int a) { return (nr += a) + 1; }\n" },
+	    MAIN }, .code = "data-changed",
+	  .says = { "variable calls (a.c): is gone, and nr is new",
+		    "--force-data calls" } },
+	{ "a new name, forced",
+	  { { "a.c", "static int calls; int f(int a) { return calls += a; }\n",
+	      "static int nr; int f(int a) { return (nr += a) + 1; }\n" },
+	    MAIN }, .force = "calls",
+	  .warns = { "is gone, and nr is new" } },
+	{ .name = "another one that is new", .files =
+	  { { "a.c", "static int calls; int f(int a) { return calls += a; }\n",
+	      "static long last[2];\n"
+	      "int f(int a) { return (int)(last[a & 1] += a); }\n" },
+	    MAIN } },
 	{ "what only a new function reads",
 	  { { "a.c", "int f(int a) { return a; }\n",
 	      "static int calls; int f(int a) { return a + calls++; }\n" },
