@@ -90,6 +90,10 @@ test_accepted_for_ever()
 	hotfix apply "$TMP/fix.hotfix.so" -p $PID --json
 	[[ $(json overrides.0) = 'accept-unproven: total() of '* ]] ||
 		fail "no override in: $STDOUT"
+	rm "$TMP/fix.hotfix.so"
+	hotfix status -p $PID --json
+	[[ $(json processes.0.patches.0.overrides.0) = 'accept-unproven: total() of '* ]] ||
+		fail "status has no override: $STDOUT"
 	hotfix revert fix -p $PID
 	expect 2 '10 6'
 	unchanged
