@@ -201,6 +201,7 @@ static int leave_out(struct change_set *set, const struct unit_pair *pair,
 			    pair->name, why);
 }
 
+/* Functions are told of by the judge. */
 static int leave_out_new(struct selection *selection,
 			 const struct unit_pair *pair)
 {
@@ -209,7 +210,8 @@ static int leave_out_new(struct selection *selection,
 	for (size_t i = 0; i < pair->patched->nr_items && !r; i++) {
 		const struct item *item = pair->patched->items[i];
 
-		if (item->verdict == VERDICT_ADDED && has_source_name(item) &&
+		if (item->verdict == VERDICT_ADDED &&
+		    item->kind == ITEM_VARIABLE && has_source_name(item) &&
 		    !candidate_of(&selection->candidates, item)->taken)
 			r = leave_out(selection->set, pair, item,
 				      "is new: nothing that changed uses it");
