@@ -93,6 +93,44 @@ static bool pair_throws(const struct unit_pair *pair)
 
 /* ---- callees of other objects ------------------------------------------- */
 
+/*
+ * What tells only its name: C++, its run-time support, and C that calls back.
+ * Not _Unwind_Resume(), which hands on what was thrown in the function already.
+ */
+static bool name_throws(const char *name, bool callbacks_throw)
+{
+	static const char *const harmless[] = {
+		"_ZdlPv",
+		"_ZdaPv", /* operator delete */
+		"_ZSt9terminatev",
+	};
+	static const char *const throwers[] = {
+		"_Z",
+		"__cxa_bad_",
+		"__cxa_call_unexpected",
+		"__cxa_rethrow",
+		"__cxa_throw",
+		"__cxa_vec_", /* constructors of an array */
+		"_Unwind_ForcedUnwind",
+		"_Unwind_RaiseException",
+		"_Unwind_Resume_or_Rethrow",
+	};
+	static const char *const callers[] = {
+		"qsort", "qsort_r", "bsearch", "pthread_once", "call_once",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++)
+		if (has_prefix(name, harmless[i]))
+			return false;
+	for (size_t i = 0; i < ARRAY_SIZE(throwers); i++)
+		if (has_prefix(name, throwers[i]))
+			return true;
+	for (size_t i = 0; callbacks_throw && i < ARRAY_SIZE(callers); i++)
+		if (!strcmp(name, callers[i]))
+			return true;
+	return false;
+}
+
 /* Of the target, by its debug information; by its name where there is none. */
 static bool symbol_throws(const struct build *build,
 			  const struct symbol *symbol)
@@ -104,50 +142,8 @@ static bool symbol_throws(const struct build *build,
 
 	if (!entity || !dwarf || !dwarf_offdie(dwarf, entity->die, &die) ||
 	    !dwarf_diecu(&die, &unit, NULL, NULL))
-		return has_prefix(symbol->name, "_Z");
+		return name_throws(symbol->name, true);
 	return unit_throws(&unit);
-}
-
-/*
- * What compilers call that never throws, or only hands on what has been thrown
- * in the function already.
- */
-static bool is_harmless(const char *name)
-{
-	static const char *const names[] = {
-		"_ZdlPv",
-		"_ZdaPv", /* operator delete */
-		"_ZSt9terminatev",
-		"_Unwind_Resume",
-		"__cxa_allocate_exception",
-		"__cxa_atexit",
-		"__cxa_begin_catch",
-		"__cxa_end_catch",
-		"__cxa_free_exception",
-		"__cxa_guard_",
-		"__cxa_pure_virtual",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (has_prefix(name, names[i]))
-			return true;
-	return false;
-}
-
-/* Of a library: C++, its run-time support, and C that calls back. */
-static bool name_throws(const char *name, bool callbacks_throw)
-{
-	static const char *const callers[] = {
-		"qsort", "qsort_r", "bsearch", "pthread_once", "call_once",
-	};
-
-	if (has_prefix(name, "_Z") || has_prefix(name, "__cxa_") ||
-	    has_prefix(name, "_Unwind_"))
-		return true;
-	for (size_t i = 0; callbacks_throw && i < ARRAY_SIZE(callers); i++)
-		if (!strcmp(name, callers[i]))
-			return true;
-	return false;
 }
 
 /* What a replacement source calls so: see hotfix.h. */
@@ -176,8 +172,6 @@ static int external_throws(const struct search *search, const char *name,
 	int r;
 
 	*ret_throws = false;
-	if (is_harmless(name))
-		return 0;
 	r = symbols_find(&search->build->symbols, name, NULL, &matches);
 	if (r)
 		return r;
