@@ -418,11 +418,11 @@ static size_t count_lines(const struct buffer *text)
 static bool has_other_lines(const char *path, const char *before)
 {
 	struct buffer old = { 0 }, new = { 0 };
-	bool moved = !file_read(AT_FDCWD, before, SOURCE_SIZE_MAX, &old, NULL) &&
-		     !file_read(AT_FDCWD, path, SOURCE_SIZE_MAX, &new, NULL) &&
-		     !is_restored(&new) &&
-		     count_lines(&old) != count_lines(&new);
+	bool moved;
 
+	moved = !file_read(AT_FDCWD, before, SOURCE_SIZE_MAX, &old, NULL) &&
+		!file_read(AT_FDCWD, path, SOURCE_SIZE_MAX, &new, NULL) &&
+		!is_restored(&new) && count_lines(&old) != count_lines(&new);
 	buffer_release(&old);
 	buffer_release(&new);
 	return moved;
