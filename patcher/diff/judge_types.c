@@ -3,8 +3,9 @@
  *
  * Not only those that a changed function's variables and parameters lead to: a
  * cast of a void pointer leads to a type as well, and leaves no trace of which
- * function had it. The compiler keeps the types that a unit uses and drops
- * those that it only reads in headers, so that these are not too many.
+ * function had it. Nor does "sizeof(struct foo)", which is a number in the code:
+ * so the builds keep the types, too, that compilers would drop as unused
+ * (record/compile_command.c).
  */
 #include <dwarf.h>
 #include <errno.h>

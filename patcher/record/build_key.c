@@ -9,7 +9,7 @@
 #include "tree_digest.h"
 
 /* Changes when what a cache holds is no longer what it was. */
-#define CACHE_FORMAT "hotfix-cache 3 " HOTFIX_VERSION
+#define CACHE_FORMAT "hotfix-cache 4 " HOTFIX_VERSION
 
 static bool is_obeyed(const char *variable)
 {

@@ -350,7 +350,8 @@ static int add_flags(const struct compile_command *command,
 
 	if (c)
 		r = strings_add_words(
-			list, "-ffunction-sections -fdata-sections -g");
+			list, "-ffunction-sections -fdata-sections -g "
+			      "-fno-eliminate-unused-debug-types");
 	if (!r && c && command->split_dwarf)
 		r = strings_add(list, "-gno-split-dwarf");
 	if (!r && c && epoch)

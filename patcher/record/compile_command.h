@@ -67,7 +67,8 @@ char *compile_command_output(const struct compile_command *command,
  *		takes it from nowhere but the clock; or NULL
  *
  * Every source gets a section for each function and variable, and debug
- * information. Hand-written assembly is left alone.
+ * information, of types that nothing but "sizeof" uses as well. Hand-written
+ * assembly is left alone.
  *
  * Return: 0; -ENOMEM.
  */

@@ -158,7 +158,7 @@ static char *amend(const char *words, const char *prefix_map,
 	return text;
 }
 
-#define FLAGS "-ffunction-sections -fdata-sections -g"
+#define FLAGS "-ffunction-sections -fdata-sections -g -fno-eliminate-unused-debug-types"
 
 TEST(what_is_added)
 {

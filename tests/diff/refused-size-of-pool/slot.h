@@ -1,0 +1,4 @@
+struct slot {
+	int first;
+	int second;
+};
