@@ -56,7 +56,8 @@ static const char help_text[] =
 	"  --jobs N               ask the build command for N jobs at a time\n"
 	"  --accept-unproven      go on when BIN is not what DIR builds\n"
 	"  --force-data NAME      accept that variable NAME keeps its old value\n"
-	"  --allow-layout TYPE    declare that no object of a changed TYPE lives\n"
+	"  --allow-layout TYPE    declare that no object of a changed TYPE, or\n"
+	"                         from \"FUNCTION()\" by a changed length, lives\n"
 	"                         while no thread is inside what is replaced\n"
 	"Exit status: 0 done, 1 failed, 2 usage, 3 refused as unsafe.\n";
 

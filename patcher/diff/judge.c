@@ -206,9 +206,10 @@ static int judge_all(struct judge *judge, struct hf_diag *diag)
 {
 	static int (*const concerns[])(struct judge *, struct hf_diag *) = {
 		judge_objects,	judge_sections,	  judge_data,
-		judge_layouts,	judge_names,	  judge_moves,
-		judge_signatures, judge_exceptions, judge_unwind,
-		judge_sources,	judge_nothing,	  judge_run,
+		judge_layouts,	judge_lengths,	  judge_names,
+		judge_moves,	judge_signatures, judge_exceptions,
+		judge_unwind,	judge_sources,	  judge_nothing,
+		judge_run,
 	};
 	int r = 0;
 

@@ -19,10 +19,10 @@
  * being refused.
  *
  * Return: 0; -ECANCELED: "no-functional-change", "data-changed",
- * "layout-changed", "signature-changed", "alias-changed", "definition-moved",
- * "static-local-removed", "needs-tls", "needs-constructor",
- * "assembler-changed", "already-ran", …, each with name, place and a way out;
- * -ENOMEM.
+ * "layout-changed", "length-changed", "signature-changed", "alias-changed",
+ * "definition-moved", "static-local-removed", "needs-tls",
+ * "needs-constructor", "assembler-changed", "already-ran", …, each with name,
+ * place and a way out; -ENOMEM.
  */
 int judge_changes(struct build *build, struct change_set *set,
 		  struct hf_diag *diag);

@@ -4,6 +4,7 @@
  *	assembler files, sections whose readers have run    judge_sections.c
  *	values and sizes of variables                       judge_data.c
  *	layouts of types, by judge_types.c's lists          judge_layout.c
+ *	lengths of what is allocated already		    judge_lengths.c
  *	functions taken from another object	    judge_moves.c
  *	names of one function that part		    judge_names.c
  *	exception tables that change alone		    judge_exceptions.c
@@ -37,6 +38,7 @@ int judge_sections(struct judge *judge, struct hf_diag *diag);
 int judge_data(struct judge *judge, struct hf_diag *diag);
 int judge_layouts(struct judge *judge, struct hf_diag *diag);
 int judge_moves(struct judge *judge, struct hf_diag *diag);
+int judge_lengths(struct judge *judge, struct hf_diag *diag);
 int judge_names(struct judge *judge, struct hf_diag *diag);
 int judge_signatures(struct judge *judge, struct hf_diag *diag);
 int judge_run(struct judge *judge, struct hf_diag *diag);

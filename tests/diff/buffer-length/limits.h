@@ -1,0 +1,1 @@
+#define ROOM 48
