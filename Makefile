@@ -3,7 +3,9 @@
 #   make deps      install what is needed to build and test (Debian packages)
 #   make           build/hotfix and build/hotfix-build
 #   make demo      the checkout story: a live service fixed under load
-#   make check     all tests; check-unit, check-build, check-live, check-real alone
+#   make check     all tests; check-unit, check-build, check-fuzz, check-live,
+#                  check-real alone
+#   make fuzz      damaged input for every parser, ten minutes each
 #   make check-cases   real fixes from distributions, on running services
 #   make bench     what it costs, as ratios in one run
 #   make install   [DESTDIR=] [prefix=/usr/local]

@@ -6,6 +6,7 @@
 #   tests/tools/NAME.c    programs that live tests call
 #   tests/targets/NAME.c  programs to be patched; built as distributions build
 #   tests/diff/NAME/      small projects, each with a source diff: run.t
+#   tests/fuzz/NAME.c     a parser each, with damaged input: fuzz.h, replay.t
 #   tests/real/NAME.t     software that nobody here wrote
 
 TEST_LINK := $(O)/libagent.a $(O)/libpatcher.a $(O)/libhotfix.a
@@ -25,9 +26,38 @@ REAL_TESTS := $(sort $(wildcard tests/real/*.t))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/tools/*.c)))
 FUZZERS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
 
-$(UNIT_TESTS) $(LIVE_PROGRAMS) $(FUZZERS): $(O)/%: $(O)/%.o $(TEST_LINK)
+# What all fuzzers share, and tiny files for them to damage. Those of one program
+# are named after it.
+FUZZ_LIB := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/fuzz/lib/*.c)))
+FUZZ_SEEDS := $(patsubst %,$(O)/tests/fuzz/seeds/%,tiny.o tiny.so tiny.a tiny-thin.a)
+FUZZ_CHECK := $(O)/tests/fuzz/check/careless
+FUZZ_AGENT := $(filter $(O)/tests/fuzz/agent_%,$(FUZZERS))
+FUZZ_PATCHER := $(filter-out $(FUZZ_AGENT),$(FUZZERS))
+
+$(UNIT_TESTS) $(LIVE_PROGRAMS): $(O)/%: $(O)/%.o $(TEST_LINK)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TEST_LINK) $(TEST_LIBS)
+
+$(FUZZ_AGENT): $(O)/%: $(O)/%.o $(FUZZ_LIB) $(O)/libagent.a $(O)/libhotfix.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_AGENT)
+
+$(FUZZ_PATCHER) $(FUZZ_CHECK): $(O)/%: $(O)/%.o $(FUZZ_LIB) $(O)/libpatcher.a $(O)/libhotfix.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_PATCHER)
+
+# As distributions build; never sanitised.
+SEED_CC = gcc -O2 -g -ffunction-sections -fdata-sections -fexceptions -w
+$(O)/tests/fuzz/seeds/%.o: tests/fuzz/seeds/%.c
+	@mkdir -p $(@D)
+	$(Q)$(SEED_CC) -fPIC -c -o $@ $<
+$(O)/tests/fuzz/seeds/%.so: $(O)/tests/fuzz/seeds/%.o
+	$(Q)gcc -shared -nostdlib -Wl,--build-id -o $@ $<
+$(O)/tests/fuzz/seeds/%.a: $(O)/tests/fuzz/seeds/%.o
+	$(Q)cp $< $(@D)/a-name-that-is-longer-than-the-header-has-room-for.o
+	$(Q)rm -f $@; ar rcs $@ $< $(@D)/a-name-that-is-longer-than-the-header-has-room-for.o
+$(O)/tests/fuzz/seeds/%-thin.a: $(O)/tests/fuzz/seeds/%.o
+	$(Q)rm -f $@; ar rcsT $@ $<
 
 # Both programs have a target_open(): these are about the patcher's.
 $(TEST_TOOLS): $(O)/%: $(O)/%.o $(O)/libpatcher.a $(O)/libhotfix.a
@@ -48,6 +78,12 @@ check-live: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 .PHONY: check-build
 check-build: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(TEST_ENV) $(PROVE) --timer -j2 $(BUILD_TESTS)
+
+# The same inputs each time; `make fuzz` looks for others.
+FUZZ_NEEDS := $(FUZZERS) $(FUZZ_CHECK) $(FUZZ_SEEDS)
+.PHONY: check-fuzz
+check-fuzz: $(FUZZ_NEEDS)
+	$(TEST_ENV) $(PROVE) --timer tests/fuzz/replay.t
 
 check-real: all
 	$(TEST_ENV) $(PROVE) --timer $(REAL_TESTS)
@@ -70,13 +106,18 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory check-all
 
 .PHONY: check-all check-cases test
-check-all: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
-	$(TEST_ENV) $(PROVE) --timer -j2 $(BUILD_TESTS) $(UNIT_TESTS)
+check-all: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS) $(FUZZ_NEEDS)
+	$(TEST_ENV) $(PROVE) --timer -j2 $(BUILD_TESTS) $(UNIT_TESTS) tests/fuzz/replay.t
 	$(TEST_ENV) $(PROVE) --timer $(LIVE_TESTS) $(REAL_TESTS)
 
 # make test T='tests/live/apply.t build/tests/unit/site'
-test: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
+test: all $(UNIT_TESTS) $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS) $(FUZZ_NEEDS)
 	$(TEST_ENV) $(PROVE) --timer $(T)
 
-fuzz: $(FUZZERS)
-	$(Q)for f in $(FUZZERS); do echo $$f; $(TEST_ENV) $$f || exit 1; done
+# Ten minutes each: FUZZ_SECONDS=. Wants SAN=address,undefined. All are run, even
+# when one has found something.
+FUZZ_SECONDS ?= 600
+fuzz: $(FUZZERS) $(FUZZ_SEEDS)
+	$(Q)failed=; for f in $(FUZZERS); do \
+		FUZZ_SECONDS=$(FUZZ_SECONDS) $(TEST_ENV) $$f || failed=1; \
+	done; [ -z "$$failed" ]

@@ -1,55 +1,14 @@
 /*
- * Damages a valid patch file in every way that comes to mind and reads it.
- * Nothing is checked but that the reader survives, says something when it
- * refuses, and keeps its promises when it does not; run it under
- *
- *   make fuzz SAN=address,undefined
- *
- * The same seed gives the same files: FUZZ_SEED (1), FUZZ_RUNS (200000).
- * Arguments are patch files to damage instead of the built-in one.
+ * The patch file, with whatever manifest: the reader survives, says something
+ * when it refuses, and keeps its promises when it does not.
  */
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
 
 #include "../../lib/patch_file.h"
 #include "../sample_patch.h"
+#include "fuzz.h"
 
-#define DAMAGES_MAX 4
-
-static uint64_t state;
-
-static uint64_t random_next(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static size_t random_below(size_t limit)
-{
-	return limit ? random_next() % limit : 0;
-}
-
-/* Values at which arithmetic goes wrong. */
-static uint64_t random_value(void)
-{
-	static const uint64_t values[] = {
-		0,	    1,		7,	    8,		 24,
-		0x7f,	    0x80,	0xff,	    0xfff,	 0x1000,
-		0x1fff,	    0x2000,	0x7fff,	    0xffff,	 0x7fffffff,
-		0x80000000, 0xffffffff, INT64_MAX,  UINT64_MAX - 7,
-		UINT64_MAX, UINT64_MAX - 0xfff,
-	};
-
-	if (random_below(4) == 0)
-		return random_next();
-	return values[random_below(ARRAY_SIZE(values))];
-}
-
-/* Headers decide more than code does: half of all damage is done to them. */
-static size_t random_place(const struct buffer *file)
+static size_t place(const struct buffer *input)
 {
 	static const struct {
 		size_t start, size;
@@ -62,62 +21,11 @@ static size_t random_place(const struct buffer *file)
 		{ SAMPLE_SHDRS, 0x200 },
 		{ SAMPLE_NOTE, 0x40 },
 	};
-	size_t place = random_below(file->size), i;
+	size_t i = fuzz_random_below(ARRAY_SIZE(headers));
 
-	if (random_below(2)) {
-		i = random_below(ARRAY_SIZE(headers));
-		place = headers[i].start + random_below(headers[i].size);
-	}
-	return place < file->size ? place : 0;
+	(void)input;
+	return headers[i].start + fuzz_random_below(headers[i].size);
 }
-
-static void field_overwrite(struct buffer *file)
-{
-	static const size_t sizes[] = { 1, 2, 4, 8 };
-	size_t size = sizes[random_below(4)];
-	size_t place = random_place(file) & ~(size - 1);
-	uint64_t value = random_value();
-
-	if (place + size <= file->size)
-		memcpy(file->data + place, &value, size);
-}
-
-/* One stretch of the file over another: valid things in the wrong place. */
-static void stretch_copy(struct buffer *file)
-{
-	size_t from = random_place(file), to = random_place(file);
-	size_t size = random_below(64);
-
-	if (from + size <= file->size && to + size <= file->size)
-		memmove(file->data + to, file->data + from, size);
-}
-
-static void damage(struct buffer *file)
-{
-	switch (random_below(8)) {
-	case 0:
-		file->size = random_below(file->size + 1);
-		break;
-	case 1:
-	case 2:
-		file->data[random_place(file)] ^=
-			(uint8_t)(1u << random_below(8));
-		break;
-	case 3:
-		stretch_copy(file);
-		break;
-	default:
-		field_overwrite(file);
-	}
-}
-
-#define PROMISE(condition)                                                     \
-	do {                                                                   \
-		if (!(condition)) {                                            \
-			fprintf(stderr, "broken promise: %s\n", #condition);   \
-			abort();                                               \
-		}                                                              \
-	} while (0)
 
 static void segments_check(const struct patch_file *patch)
 {
@@ -170,17 +78,14 @@ static void promises_check(const struct patch_file *patch)
 	}
 }
 
-/* Returns whether it was accepted. */
-static bool run(const struct buffer *seed)
+static bool read_patch(const uint8_t *bytes, size_t size)
 {
-	/* Exactly as long as the file, so that reads beyond are seen. */
-	struct buffer file = { malloc(seed->size ? seed->size : 1),
-			       seed->size };
+	struct buffer file = { malloc(size ? size : 1), size };
 	struct patch_file *patch = NULL;
 	struct hf_diag diag = { 0 };
 	int r;
 
-	memcpy(file.data, seed->data, seed->size);
+	memcpy(file.data, bytes, size);
 	r = patch_file_parse(&file, "fuzz", &patch, &diag);
 	if (r == 0)
 		promises_check(patch);
@@ -191,56 +96,14 @@ static bool run(const struct buffer *seed)
 	return r == 0;
 }
 
-static uint64_t setting(const char *name, uint64_t otherwise)
+static void seeds(void)
 {
-	const char *text = getenv(name);
+	struct buffer seed = sample_patch();
 
-	return text ? strtoull(text, NULL, 0) : otherwise;
+	fuzz_seed(seed.data, seed.size);
+	buffer_release(&seed);
 }
 
-static void fuzz(const char *name, const struct buffer *seed)
-{
-	const uint64_t nr_runs = setting("FUZZ_RUNS", 200000);
-	uint8_t *bytes = malloc(seed->size + 1);
-	uint64_t nr_accepted = 0;
-
-	if (!run(seed))
-		fprintf(stderr, "%s: not a valid patch to begin with\n", name);
-	state = setting("FUZZ_SEED", 1) * 0x9e3779b97f4a7c15u;
-	for (uint64_t i = 0; i < nr_runs; i++) {
-		struct buffer file = { bytes, seed->size };
-
-		memcpy(bytes, seed->data, seed->size);
-		for (size_t j = 1 + random_below(DAMAGES_MAX); j-- > 0;)
-			if (file.size > 0)
-				damage(&file);
-		nr_accepted += run(&file);
-	}
-	free(bytes);
-	printf("%s: %lu runs, %lu of them accepted\n", name, nr_runs,
-	       nr_accepted);
-}
-
-int main(int argc, char **argv)
-{
-	if (argc == 1) {
-		struct buffer seed = sample_patch();
-
-		fuzz("patch_file", &seed);
-		buffer_release(&seed);
-	}
-	for (int i = 1; i < argc; i++) {
-		struct buffer seed = { 0 };
-		struct hf_diag diag = { 0 };
-
-		if (file_read(AT_FDCWD, argv[i], PATCH_FILE_SIZE_MAX, &seed,
-			      &diag) < 0) {
-			fprintf(stderr, "%s\n", diag.message);
-			return 1;
-		}
-		if (seed.size)
-			fuzz(argv[i], &seed);
-		buffer_release(&seed);
-	}
-	return 0;
-}
+const struct fuzz_target fuzz_target = {
+	.read = read_patch, .seeds = seeds, .place = place,
+};

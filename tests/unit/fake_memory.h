@@ -24,7 +24,7 @@ static struct process fake_memory(void)
 	};
 }
 
-static void fake_memory_close(struct process *process)
+static inline void fake_memory_close(struct process *process)
 {
 	close(process->dir);
 	close(process->task);
