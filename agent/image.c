@@ -4,7 +4,7 @@
  * runs of pages that want another protection are mapped over it, each with its
  * final one:
  *
- *	memfd_create   we: ftruncate, pwrite through /proc/PID/fd/N
+ *	memfd_create   we: see that it is, ftruncate, pwrite: /proc/PID/fd/N
  *	mmap r--       |control|r--|   |   |   |
  *	mmap r-x       |           |r-x|   |   |
  *	mmap rw-       |               |r--|rw-|
@@ -27,6 +27,7 @@
 
 #include "../lib/io.h"
 #include "control.h"
+#include "pin.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010u
@@ -333,24 +334,80 @@ static int memfd_create_remotely(struct mapper *mapper, struct hf_diag *diag)
 	return 0;
 }
 
+static int refuse_swapped(const struct mapper *mapper, struct hf_diag *diag)
+{
+	hf_refuse(diag, "descriptor-swapped",
+		  "descriptor %d of process %d is not the memfd that was made "
+		  "for the image: the process has put another file in its "
+		  "place",
+		  mapper->remote_fd, mapper->process->pid);
+	hf_hint(diag, "nothing was written to that file; the process closes or "
+		      "replaces descriptors it does not own: try again, and if "
+		      "this comes back, do not trust the process");
+	return -ECANCELED;
+}
+
+/*
+ * The other threads run and may put any file under that number, also one that
+ * only we may write: it is written only if it is the new memfd.
+ */
+static int memfd_open(const struct mapper *mapper, const char *path,
+		      int *ret_fd, struct hf_diag *diag)
+{
+	owned(close_p) int pinned = -1;
+	struct stat status;
+	int fd;
+
+	pinned = file_pin(mapper->process->dir, path, &status);
+	if (pinned == -EMEDIUMTYPE || pinned == -ENOENT ||
+	    (pinned >= 0 &&
+	     !pinned_is_new_memfd(pinned, &status, mapper->name)))
+		return refuse_swapped(mapper, diag);
+	fd = pinned < 0 ? pinned : file_unpin(pinned, O_RDWR);
+	if (fd < 0)
+		return hf_fail(diag, fd, "cannot open /proc/%d/%s",
+			       mapper->process->pid, path);
+	*ret_fd = fd;
+	return 0;
+}
+
 static int memfd_fill(const struct mapper *mapper, struct hf_diag *diag)
 {
 	const struct image *image = mapper->image;
 	owned(close_p) int fd = -1;
 	char path[32];
-	int r = 0;
+	int r;
 
 	snprintf(path, sizeof(path), "fd/%d", mapper->remote_fd);
-	fd = openat(mapper->process->dir, path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		r = -errno;
-	else if (ftruncate(fd, (off_t)image->total_size))
+	r = memfd_open(mapper, path, &fd, diag);
+	if (r)
+		return r;
+	if (ftruncate(fd, (off_t)image->total_size))
 		r = -errno;
 	else
 		r = write_full_at(fd, image->bytes, image->total_size, 0);
 	if (r)
 		return hf_fail(diag, r, "cannot write /proc/%d/%s",
 			       mapper->process->pid, path);
+	return 0;
+}
+
+/* Between the calls the process may have put another file there again. */
+static int image_compare(const struct mapper *mapper, struct hf_diag *diag)
+{
+	const struct image *image = mapper->image;
+	owned(free_p) void *found = malloc(image->total_size);
+	int r;
+
+	if (!found)
+		return hf_fail(diag, -ENOMEM, "cannot check the image");
+	r = process_read(mapper->process, image->base, found,
+			 image->total_size);
+	if (r == -ESRCH)
+		return hf_fail(diag, r, "process %d has ended",
+			       mapper->process->pid);
+	if (r || memcmp(found, image->bytes, image->total_size))
+		return refuse_swapped(mapper, diag);
 	return 0;
 }
 
@@ -374,6 +431,10 @@ static int image_map_memfd(struct mapper *mapper, struct hf_diag *diag)
 	r = memfd_fill(mapper, diag);
 	if (!r)
 		r = image_place(mapper, diag);
+	if (!r)
+		r = image_compare(mapper, diag);
+	if (r)
+		image_give_back(mapper, diag);
 	closed = memfd_close(mapper, r ? &why : diag);
 	if (r && closed)
 		hf_detail(diag, "%s", why.message);

@@ -10,6 +10,7 @@
 
 #include "../lib/digest.h"
 #include "../lib/io.h"
+#include "pin.h"
 #include "sites.h"
 
 /* A function larger than this is a broken manifest. */
@@ -68,24 +69,21 @@ static int process_code_read(const struct code_source *source, uint64_t vaddr,
 static int mapping_open(const struct process *process,
 			const struct mapping *mapping)
 {
+	owned(close_p) int pinned = -1;
 	struct stat status;
 	char path[96];
-	int fd;
 
 	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64,
 		 mapping->range.start, mapping->range.end);
-	fd = openat(process->dir, path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	fd = open(mapping->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &status) || status.st_ino != mapping->inode ||
-	    status.st_dev != mapping->device) {
-		close(fd);
+	pinned = file_pin(process->dir, path, &status);
+	if (pinned >= 0)
+		return file_unpin(pinned, O_RDONLY);
+	pinned = file_pin(AT_FDCWD, mapping->path, &status);
+	if (pinned < 0)
+		return pinned;
+	if (status.st_ino != mapping->inode || status.st_dev != mapping->device)
 		return -ESTALE;
-	}
-	return fd;
+	return file_unpin(pinned, O_RDONLY);
 }
 
 /* Names the first difference between memory and the file it came from. */
