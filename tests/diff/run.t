@@ -9,7 +9,10 @@
 # Lines of `expect`:
 #
 #	ask QUESTION | BEFORE | WITH [| AFTER]    AFTER is BEFORE when left out
-#	replaces NAME...     functions that must be replaced (clones count, too)
+#	replaces NAME...     functions that must be replaced; clones count, too, and
+#	                     NAME.isra is such a clone alone, whatever its number
+#	has NAME...          what the program must have before, for it to be tried
+#	brings NAME...       what the patch must have of its own
 #	keeps NAME...        functions that must not
 #	only NAME...         no function but these may be
 #	stays WHY            the image stays mapped when the patch is reverted
@@ -55,8 +58,9 @@ read_expect() # FOLDER
 		'' | '#'*) ;;
 		ask) read_ask "$rest" ;;
 		warns) WARNS+=("$rest") ;;
-		replaces | stays | keeps | only | refused | options | cflags | ldflags | \
-			target | compilers | levels | models)
+		has | brings | replaces | stays | keeps | only | refused | \
+			options | cflags | ldflags | target | compilers | \
+			levels | models)
 			SET[$word]=$rest ;;
 		*) fail "$1/expect: what is '$word'?" ;;
 		esac
@@ -175,6 +179,19 @@ check_replaced()
 	done
 }
 
+# A cold part has no callers: it is replaced with its function, and not listed.
+has_symbols() # FILE NAME...
+{
+	local name symbol symbols
+	mapfile -t symbols < <(nm "$1" | cut -d ' ' -f 3)
+	for name in "${@:2}"; do
+		for symbol in "${symbols[@]}"; do
+			is_one_of "$symbol" "$name" && continue 2
+		done
+		fail "$name is not in $1: ${symbols[*]}"
+	done
+}
+
 check_warnings()
 {
 	local regex
@@ -217,8 +234,10 @@ check_left()
 
 check_patched() # FOLDER
 {
+	has_symbols "$TMP/bin/${SET[target]}" ${SET[has]:-}
 	build_patch 0 "$1"
 	check_replaced
+	has_symbols "$TMP/fix.hotfix.so" ${SET[brings]:-}
 	check_warnings
 	LD_LIBRARY_PATH=$TMP/bin start_program "$TMP/bin/prog"
 	ask_all ${BEFORE[@]+"${BEFORE[@]}"}

@@ -1,5 +1,5 @@
-/* The changed function exists as a clone only, whose number is another one
-   after the change. */
+/* The changed function exists as a clone only,
+   and the diff adds another that does. */
 #include "serve.h"
 
 static int table[64];

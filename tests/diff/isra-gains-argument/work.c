@@ -5,12 +5,9 @@
 struct order { int amount, price, flags; char text[40]; };
 static struct order orders[8] = { { 1, 10, 0, "a" }, { 2, 20, 1, "b" },
 				  { 3, 30, 0, "c" }, { 4, 40, 1, "d" } };
-volatile int noise;
 
 SEPARATE static int value(const struct order *order)
 {
-	for (int i = 0; i < 3; i++)
-		noise += i;
 	return order->amount * order->price;
 }
 
