@@ -1,0 +1,17 @@
+/* The fix is in a header that there was not. */
+#include "serve.h"
+
+SEPARATE static int price(int a)
+{
+	return a * 3;
+}
+
+SEPARATE static int other(int a)
+{
+	return a * 5;
+}
+
+COMMAND(price) { answer("%d", price(ARGUMENT)); }
+COMMAND(other) { answer("%d", other(ARGUMENT)); }
+
+const struct command commands[] = { ENTRY(price), ENTRY(other), END };

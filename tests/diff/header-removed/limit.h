@@ -1,0 +1,6 @@
+#pragma once
+
+static inline int limited(int a)
+{
+	return a > 100 ? 100 : a;
+}
