@@ -11,6 +11,7 @@
 #include "cmd.h"
 #include "module.h"
 #include "other_builds.h"
+#include "patch_load.h"
 
 struct apply {
 	const struct patch_file *patch;
@@ -118,7 +119,7 @@ static enum hf_exit apply_run(const struct command_line *line,
 	char doing[96];
 	int r;
 
-	r = patch_file_open(line->arguments[0], &patch, &diag);
+	r = patch_load(line->arguments[0], &patch, &diag);
 	if (r)
 		return output_failure(output, &diag, diag_exit_status(r));
 	apply.patch = patch;

@@ -8,6 +8,7 @@
 
 #include "batch.h"
 #include "cmd.h"
+#include "patch_load.h"
 #include "report.h"
 
 static void item_print(struct output *output, const struct check_item *item)
@@ -164,7 +165,7 @@ static enum hf_exit check_run(const struct command_line *line,
 	enum hf_exit status;
 	int r;
 
-	r = patch_file_open(line->arguments[0], &patch, &diag);
+	r = patch_load(line->arguments[0], &patch, &diag);
 	if (r)
 		return output_failure(output, &diag, diag_exit_status(r));
 	if (output->json)

@@ -77,17 +77,11 @@ static int read_to_end(int fd, size_t limit, struct buffer *ret_buffer)
 	return 0;
 }
 
-int file_read(int dirfd, const char *path, size_t limit,
-	      struct buffer *ret_buffer, struct hf_diag *diag)
+int file_read_open(int fd, const char *path, size_t limit,
+		   struct buffer *ret_buffer, struct hf_diag *diag)
 {
-	owned(close_p) int fd = -1;
-	int r;
+	int r = read_to_end(fd, limit, ret_buffer);
 
-	/* O_NONBLOCK: a FIFO given by mistake must not hang us. */
-	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return hf_fail(diag, -errno, "cannot open %s", path);
-	r = read_to_end(fd, limit, ret_buffer);
 	if (r == -EFBIG)
 		return hf_error(diag, r, "file-too-big",
 				"cannot read %s: more than %zu bytes", path,
@@ -95,6 +89,18 @@ int file_read(int dirfd, const char *path, size_t limit,
 	if (r < 0)
 		return hf_fail(diag, r, "cannot read %s", path);
 	return 0;
+}
+
+int file_read(int dirfd, const char *path, size_t limit,
+	      struct buffer *ret_buffer, struct hf_diag *diag)
+{
+	owned(close_p) int fd = -1;
+
+	/* O_NONBLOCK: a FIFO given by mistake must not hang us. */
+	fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return hf_fail(diag, -errno, "cannot open %s", path);
+	return file_read_open(fd, path, limit, ret_buffer, diag);
 }
 
 int read_full_at(int fd, void *data, size_t size, off_t offset)

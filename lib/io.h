@@ -31,6 +31,10 @@ void buffer_release(struct buffer *buffer);
 int file_read(int dirfd, const char *path, size_t limit,
 	      struct buffer *ret_buffer, struct hf_diag *diag);
 
+/* The same from where @fd stands; @path is for the message. */
+int file_read_open(int fd, const char *path, size_t limit,
+		   struct buffer *ret_buffer, struct hf_diag *diag);
+
 /* Return: 0 when all @size bytes were read; -EIO at an early end; -errno. */
 int read_full_at(int fd, void *data, size_t size, off_t offset);
 

@@ -94,7 +94,7 @@ const struct patch_file *patch_part_for(const struct patch_file *patch,
 int patch_file_open(const char *path, struct patch_file **ret_patch,
 		    struct hf_diag *diag);
 
-/* The same from memory; takes @bytes over on success only. For tests. */
+/* The same from memory; takes @bytes over on success only. */
 int patch_file_parse(struct buffer *bytes, const char *path,
 		     struct patch_file **ret_patch, struct hf_diag *diag);
 
