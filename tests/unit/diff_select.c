@@ -214,13 +214,15 @@ TEST(new_object)
 	sample_call(f, 1, sample_external(p[0], "g"));
 	pairs[1].original = NULL;
 	g = sample_function(p[1], "g", code, sizeof(code));
-	unused = sample_function(p[1], "unused", code, sizeof(code));
+	unused = sample_variable(p[1], "unused", true, zeros, 8);
+	/* The judge tells of functions. */
+	sample_function(p[1], "uncalled", code, sizeof(code));
 	CHECK_EQ(run(2), 0);
 	CHECK_EQ(g->verdict, VERDICT_ADDED);
 	CHECK(is_addition(&set, g));
 	CHECK(!is_addition(&set, unused));
 	CHECK_EQ(set.left_out.nr, 1);
-	CHECK_CONTAINS(set.left_out.items[0], "unused() (b.o) is new");
+	CHECK_CONTAINS(set.left_out.items[0], "unused (b.o) is new");
 	end();
 }
 
