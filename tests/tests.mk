@@ -28,7 +28,9 @@ FUZZERS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
 
 # What all fuzzers share, and tiny files for them to damage. Those of one program
 # are named after it.
-FUZZ_LIB := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard tests/fuzz/lib/*.c)))
+FUZZ_ENGINE ?= main
+FUZZ_LIB := $(patsubst %,$(O)/tests/fuzz/lib/%.o,mutate place_elf seeds $(FUZZ_ENGINE))
+FUZZ_LDFLAGS := $(if $(filter libfuzzer,$(FUZZ_ENGINE)),-fsanitize=fuzzer)
 FUZZ_SEEDS := $(patsubst %,$(O)/tests/fuzz/seeds/%,tiny.o tiny.so tiny.a tiny-thin.a)
 FUZZ_CHECK := $(O)/tests/fuzz/check/careless
 FUZZ_AGENT := $(filter $(O)/tests/fuzz/agent_%,$(FUZZERS))
@@ -40,11 +42,11 @@ $(UNIT_TESTS) $(LIVE_PROGRAMS): $(O)/%: $(O)/%.o $(TEST_LINK)
 
 $(FUZZ_AGENT): $(O)/%: $(O)/%.o $(FUZZ_LIB) $(O)/libagent.a $(O)/libhotfix.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_AGENT)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(FUZZ_LDFLAGS) -o $@ $^ $(LIBS_AGENT)
 
 $(FUZZ_PATCHER) $(FUZZ_CHECK): $(O)/%: $(O)/%.o $(FUZZ_LIB) $(O)/libpatcher.a $(O)/libhotfix.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_PATCHER)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(FUZZ_LDFLAGS) -o $@ $^ $(LIBS_PATCHER)
 
 # As distributions build; never sanitised.
 SEED_CC = gcc -O2 -g -ffunction-sections -fdata-sections -fexceptions -w
@@ -120,4 +122,22 @@ FUZZ_SECONDS ?= 600
 fuzz: $(FUZZERS) $(FUZZ_SEEDS)
 	$(Q)failed=; for f in $(FUZZERS); do \
 		FUZZ_SECONDS=$(FUZZ_SECONDS) $(TEST_ENV) $$f || failed=1; \
+	done; [ -z "$$failed" ]
+
+# The same with clang's libFuzzer, which goes where the code leads: it keeps what
+# it has learned in build-libfuzzer/fuzz/corpus. FUZZERS_ONLY='agent_cfi' picks.
+.PHONY: fuzz-libfuzzer fuzz-libfuzzer-run
+fuzz-libfuzzer:
+	$(Q)$(MAKE) --no-print-directory O=build-libfuzzer CC=clang \
+		SAN=address,undefined,fuzzer-no-link FUZZ_ENGINE=libfuzzer \
+		fuzz-libfuzzer-run
+
+FUZZERS_ONLY ?= $(notdir $(FUZZERS))
+fuzz-libfuzzer-run: $(FUZZERS) $(FUZZ_SEEDS)
+	$(Q)failed=; for f in $(FUZZERS_ONLY); do \
+		mkdir -p $(O)/fuzz/corpus/$$f; echo $$f; \
+		$(TEST_ENV) $(O)/tests/fuzz/$$f $(O)/fuzz/corpus/$$f \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=60 \
+			-rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 -print_funcs=0 \
+			-artifact_prefix=$(O)/fuzz/$$f- || failed=1; \
 	done; [ -z "$$failed" ]

@@ -129,6 +129,12 @@ static void places_sort(struct places *places)
 		      by_place);
 }
 
+/* Or the end, with their number. Where there are none, nothing is allocated. */
+static const struct place *place_at(const struct places *places, size_t index)
+{
+	return places->nr ? places->entries + index : NULL;
+}
+
 /* The first place that is not before @section, @offset. */
 static const struct place *places_from(const struct places *places,
 				       size_t section, uint64_t offset)
@@ -144,7 +150,7 @@ static const struct place *places_from(const struct places *places,
 		else
 			high = middle;
 	}
-	return places->entries + low;
+	return place_at(places, low);
 }
 
 static int collect_symbols(struct cutter *cutter, struct hf_diag *diag)
@@ -221,7 +227,7 @@ static bool is_marked(const struct cutter *cutter, uint64_t start, uint64_t end)
 	const struct place *place =
 		places_from(&cutter->marks, cutter->section, start);
 
-	return place < cutter->marks.entries + cutter->marks.nr &&
+	return place < place_at(&cutter->marks, cutter->marks.nr) &&
 	       place->section == cutter->section && place->offset < end;
 }
 
@@ -531,7 +537,8 @@ static int cut_section(struct cutter *cutter, size_t index)
 {
 	const struct elf_file *file = cutter->unit->file;
 	const Elf64_Shdr *header = &file->sections[index];
-	const struct place *end = cutter->symbols.entries + cutter->symbols.nr;
+	const struct place *end =
+		place_at(&cutter->symbols, cutter->symbols.nr);
 
 	cutter->section = index;
 	cutter->header = header;

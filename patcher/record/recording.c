@@ -707,7 +707,7 @@ static const char *object_base(const char *name, size_t *size)
 static bool is_earlier(const struct recording *recording,
 		       const struct compile *compile)
 {
-	return compile >= recording->earlier &&
+	return recording->nr_earlier && compile >= recording->earlier &&
 	       compile < recording->earlier + recording->nr_earlier;
 }
 

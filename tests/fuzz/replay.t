@@ -22,11 +22,14 @@ test_patch_file() { survives patch_file; }
 test_manifest() { survives manifest; }
 test_agent_cfi() { survives agent_cfi; }
 test_agent_control() { survives agent_control; }
+test_agent_eh_frame() { survives agent_eh_frame; }
+test_agent_module() { survives agent_module; }
 test_agent_procfs() { survives agent_procfs; }
 test_patcher_archive() { survives patcher_archive; }
 test_patcher_debuginfo() { survives patcher_debuginfo; }
 test_patcher_diff() { survives patcher_diff; }
 test_patcher_elf() { survives patcher_elf; }
+test_patcher_recording() { survives patcher_recording; }
 test_patcher_response() { survives patcher_response; }
 test_patcher_unit() { survives patcher_unit; }
 
