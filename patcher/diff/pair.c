@@ -24,6 +24,43 @@ static bool same_source(const struct link_input *a, const struct link_input *b)
 	       !strcmp(a->compile->source, b->compile->source);
 }
 
+static bool is_definition(const Elf64_Sym *symbol)
+{
+	return ELF64_ST_BIND(symbol->st_info) == STB_GLOBAL &&
+	       symbol->st_shndx != SHN_UNDEF;
+}
+
+static bool defines(const struct elf_file *file, const char *name)
+{
+	struct elf_symbols symbols = elf_symbols(file, SHT_SYMTAB);
+
+	for (size_t i = 1; i < symbols.nr; i++)
+		if (is_definition(&symbols.entries[i]) &&
+		    !strcmp(elf_symbol_name(file, &symbols, i), name))
+			return true;
+	return false;
+}
+
+/* A source that has another name: what one object defined, the other does. */
+static bool same_definition(const struct link_input *a,
+			    const struct link_input *b)
+{
+	owned(elf_close_p) struct elf_file *left = NULL;
+	owned(elf_close_p) struct elf_file *right = NULL;
+	struct elf_symbols symbols;
+
+	/* What cannot be read is told of when it is opened as a unit. */
+	if (elf_open(a->object, &left, NULL) ||
+	    elf_open(b->object, &right, NULL))
+		return false;
+	symbols = elf_symbols(left, SHT_SYMTAB);
+	for (size_t i = 1; i < symbols.nr; i++)
+		if (is_definition(&symbols.entries[i]) &&
+		    defines(right, elf_symbol_name(left, &symbols, i)))
+			return true;
+	return false;
+}
+
 /* The first free one: two members of one name keep their order. */
 static const struct link_input *pool_take(struct pool *pool,
 					  const struct link_input *like,
@@ -71,18 +108,20 @@ static int add_pair(struct change_set *set, const struct link_input *original,
 	return r;
 }
 
-/* Names decide for all before any source does: a source may be in two. */
+/* Names decide for all before any source does: a source may be in two. What has
+   neither the name nor the source of before may have been renamed. */
 static void find_partners(const struct link_step *original, struct pool *pool,
 			  const struct link_input **partners)
 {
-	for (size_t i = 0; i < original->nr_inputs; i++)
-		if (!original->inputs[i].optimised)
-			partners[i] = pool_take(pool, &original->inputs[i],
-						same_name);
-	for (size_t i = 0; i < original->nr_inputs; i++)
-		if (!original->inputs[i].optimised && !partners[i])
-			partners[i] = pool_take(pool, &original->inputs[i],
-						same_source);
+	static matches_fn *const ways[] = { same_name, same_source,
+					    same_definition };
+
+	for (size_t way = 0; way < sizeof(ways) / sizeof(*ways); way++)
+		for (size_t i = 0; i < original->nr_inputs; i++)
+			if (!original->inputs[i].optimised && !partners[i])
+				partners[i] = pool_take(pool,
+							&original->inputs[i],
+							ways[way]);
 }
 
 static int pair_known(const struct link_step *original, struct pool *pool,

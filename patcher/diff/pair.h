@@ -3,8 +3,9 @@
  *
  * Objects are paired by the name under which the linker read them, archive
  * members too; where that is not the same in both builds (a temporary file), by
- * their source. Objects with equal bytes are not looked at again. What was
- * optimised at link time is one object, see optimised.h.
+ * their source, and where the diff renames that, by what they define. Objects
+ * with equal bytes are not looked at again. What was optimised at link time is
+ * one object, see optimised.h.
  */
 #pragma once
 
