@@ -156,7 +156,7 @@ test_owner_without_privileges()
 	local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	"${nobody[@]}" test -x "$TARGETS/calc" -a -r "$FIX" ||
 		skip 'nobody may not read the build directory'
-	chmod 777 "$TMP"
+	chmod 1777 "$TMP"
 	start_program "${nobody[@]}" "$TARGETS/calc"
 	AGENT=("${nobody[@]}" "$BIN/hotfix")
 	snapshot
