@@ -66,7 +66,7 @@ test_seccomp_that_kills_unprivileged()
 		skip 'nobody may not read the build directory'
 	fix_value two odd 2
 	chmod 644 "$FIX"
-	chmod 777 "$TMP"
+	chmod 1777 "$TMP"
 	start_program "${nobody[@]}" "$TARGETS/odd"
 	expect seccomp-kill ok
 	AGENT=("${nobody[@]}" "$BIN/hotfix")
