@@ -49,6 +49,26 @@ static bool unit_is_reached(const struct change_set *set,
 	return reached;
 }
 
+static bool is_compiled(const struct recording *recording, const char *path)
+{
+	for (size_t i = 0; i < recording->nr_compiles; i++)
+		if (recording->compiles[i].source &&
+		    path_ends_with(recording->compiles[i].source, path))
+			return true;
+	return false;
+}
+
+/* A header that has macros only is in nobody's debug information. */
+static bool reaches_unseen(const struct build *build,
+			   const struct change_set *set)
+{
+	for (size_t i = 0; i < set->sources.nr; i++)
+		if (!is_compiled(&build->rebuilds->patched,
+				 set->sources.items[i].path))
+			return true;
+	return false;
+}
+
 /*
  * A source that the build makes itself does not say what from, and counts as
  * reached. That costs precision at most, and saves most a third build.
@@ -58,7 +78,7 @@ static bool is_reached(const struct build *build, const struct change_set *set,
 {
 	const struct compile *compile = pair->patched_compile;
 
-	return !compile || !compile->source ||
+	return !compile || !compile->source || reaches_unseen(build, set) ||
 	       is_changed_file(set, compile->source) ||
 	       rebuilds_generate(build->rebuilds, compile->source) ||
 	       unit_is_reached(set, pair->original) ||

@@ -18,7 +18,7 @@
  * reason as well:
  *
  * - in an object that no file of the diff is a source of, when all that differs
- *   in it is noise;
+ *   in it is noise; where the diff changes a header, any object may read it;
  * - a variable of another object, when the diff's build changes only those of
  *   its bytes, or words of text, that the unchanged builds change, too.
  *

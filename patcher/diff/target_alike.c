@@ -184,13 +184,8 @@ bool target_is_alike(const struct build *build, const char *name,
 {
 	struct named named;
 
-	if (target_find_alike(build, name, &named))
-		return false;
-	for (size_t i = 0; i < named.nr; i++)
-		if (named.symbols[i]->vaddr == vaddr &&
-		    named.symbols[i]->type != STT_TLS)
-			return true;
-	return false;
+	return !target_find_alike(build, name, &named) &&
+	       named_has(&named, vaddr);
 }
 
 /* ---- where from --------------------------------------------------------- */

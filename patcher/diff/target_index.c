@@ -126,18 +126,21 @@ int target_find(const struct build *build, const char *name,
 	return 0;
 }
 
+bool named_has(const struct named *named, uint64_t vaddr)
+{
+	for (size_t i = 0; i < named->nr; i++)
+		if (named->symbols[i]->vaddr == vaddr &&
+		    named->symbols[i]->type != STT_TLS)
+			return true;
+	return false;
+}
+
 bool target_is_named(const struct build *build, const char *name,
 		     uint64_t vaddr)
 {
 	struct named named;
 
-	if (target_find(build, name, &named))
-		return false;
-	for (size_t i = 0; i < named.nr; i++)
-		if (named.symbols[i]->vaddr == vaddr &&
-		    named.symbols[i]->type != STT_TLS)
-			return true;
-	return false;
+	return !target_find(build, name, &named) && named_has(&named, vaddr);
 }
 
 /* ---- of its libraries --------------------------------------------------- */

@@ -21,6 +21,9 @@ struct named {
 int target_find(const struct build *build, const char *name,
 		struct named *ret_named);
 
+/* Whether one of them, that is not thread-local, begins at @vaddr. */
+bool named_has(const struct named *named, uint64_t vaddr);
+
 /* Whether something called @name begins at @vaddr. */
 bool target_is_named(const struct build *build, const char *name,
 		     uint64_t vaddr);
