@@ -93,18 +93,22 @@ static enum hf_exit apply_everywhere(const struct patch_file *patch,
 }
 
 /* What its author has taken upon himself, whoever applies it has to know. */
-static void overrides_tell(const struct manifest *manifest,
+static void overrides_tell(const struct patch_file *patch,
 			   struct output *output)
 {
-	for (size_t i = 0; i < manifest->nr_overrides; i++) {
-		const char *override = manifest->overrides[i];
+	json_t *all = output->json ? json_array_of(output->root, "overrides") :
+				     NULL;
 
-		if (output->json)
-			json_add(json_array_of(output->root, "overrides"),
-				 json_text(override));
-		else
-			output_warning(output, "built against advice: %s",
-				       override);
+	for (size_t i = 0; i < patch_nr_parts(patch); i++) {
+		const struct manifest *part = patch_part(patch, i)->manifest;
+
+		for (size_t k = 0; k < part->nr_overrides; k++)
+			if (all)
+				json_add(all, json_text(part->overrides[k]));
+			else
+				output_warning(output,
+					       "built against advice: %s",
+					       part->overrides[k]);
 	}
 }
 
@@ -128,8 +132,7 @@ static enum hf_exit apply_run(const struct command_line *line,
 	step.patch = patch->manifest->name;
 	if (output->json)
 		json_put(output->root, "patch", json_text(step.patch));
-	for (size_t i = 0; i < patch_nr_parts(patch); i++)
-		overrides_tell(patch_part(patch, i)->manifest, output);
+	overrides_tell(patch, output);
 	status = apply_everywhere(patch, line, &step, output);
 	patch_file_free(patch);
 	return status;

@@ -193,7 +193,6 @@ static void imports_json(struct show *show)
 {
 	const struct manifest *manifest = show->patch->manifest;
 	json_t *imports = json_array(), *hooks = json_object();
-	json_t *proof = json_array(), *overrides = json_array();
 
 	for (size_t i = 0; i < manifest->nr_imports; i++)
 		json_add(imports, import_json(&manifest->imports[i]));
@@ -201,14 +200,12 @@ static void imports_json(struct show *show)
 		if (manifest->hooks[i].symbol)
 			json_put(hooks, hook_kind_name((enum hook_kind)i),
 				 json_text(manifest->hooks[i].symbol));
-	for (size_t i = 0; i < manifest->nr_proof; i++)
-		json_add(proof, json_text(manifest->proof[i]));
 	json_put(show->output->root, "imports", imports);
 	json_put(show->output->root, "hooks", hooks);
-	json_put(show->output->root, "proof", proof);
-	for (size_t i = 0; i < manifest->nr_overrides; i++)
-		json_add(overrides, json_text(manifest->overrides[i]));
-	json_put(show->output->root, "overrides", overrides);
+	json_put(show->output->root, "proof",
+		 json_texts(manifest->proof, manifest->nr_proof));
+	json_put(show->output->root, "overrides",
+		 json_texts(manifest->overrides, manifest->nr_overrides));
 }
 
 /* Where the bytes of @vaddr stand in the patch file, or NULL. */

@@ -221,16 +221,6 @@ static json_t *sites_json(const struct survey *survey,
 	return functions;
 }
 
-/* What the author has taken upon himself, for as long as the patch is there. */
-static json_t *overrides_json(const struct manifest *manifest)
-{
-	json_t *overrides = json_array();
-
-	for (size_t i = 0; manifest && i < manifest->nr_overrides; i++)
-		json_add(overrides, json_text(manifest->overrides[i]));
-	return overrides;
-}
-
 static void block_json(json_t *patch, const struct control *control)
 {
 	const struct control_block *block = &control->block;
@@ -245,7 +235,9 @@ static void block_json(json_t *patch, const struct control *control)
 		 json_text(manifest ? manifest->reason : NULL));
 	json_put(patch, "ticket",
 		 json_text(manifest ? manifest->ticket : NULL));
-	json_put(patch, "overrides", overrides_json(manifest));
+	json_put(patch, "overrides",
+		 json_texts(manifest ? manifest->overrides : NULL,
+			    manifest ? manifest->nr_overrides : 0));
 	json_put(patch, "mode",
 		 json_text(switch_mode_name((enum switch_mode)block->mode)));
 	json_put(patch, "image", json_address(block->base));

@@ -324,6 +324,15 @@ json_t *json_text(const char *text)
 	return value ? value : json_ascii(text);
 }
 
+json_t *json_texts(char *const *texts, size_t nr)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < nr; i++)
+		json_add(array, json_text(texts[i]));
+	return array;
+}
+
 json_t *json_address(hf_addr address)
 {
 	char text[24];

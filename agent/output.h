@@ -77,6 +77,7 @@ const char *text_clean(const char *text, char *ret_text, size_t size);
 void json_put(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
 json_t *json_text(const char *text);   /* NULL text: null */
+json_t *json_texts(char *const *texts, size_t nr);
 json_t *json_address(hf_addr address); /* "0x..." */
 json_t *json_us(uint64_t ns);
 json_t *json_ms(uint64_t ns);
