@@ -6,6 +6,7 @@
 #   make check     all tests; check-unit, check-build, check-fuzz, check-live,
 #                  check-real alone
 #   make fuzz      damaged input for every parser, ten minutes each
+#   make check-hostile   all that tries to break it, in full: hours
 #   make check-cases   real fixes from distributions, on running services
 #   make bench     what it costs, as ratios in one run
 #   make install   [DESTDIR=] [prefix=/usr/local]

@@ -90,6 +90,17 @@ check-fuzz: $(FUZZ_NEEDS)
 check-real: all
 	$(TEST_ENV) $(PROVE) --timer $(REAL_TESTS)
 
+# Everything that tries to break a target, the agent or the files, in full:
+# hours. HOSTILE_TESTS='build/tests/live/killed_at' picks some. Each says what it
+# tried (tap_tried(), `tried` in live/lib.sh); the table adds that up.
+HOSTILE_TESTS ?= $(O)/tests/live/killed_at $(O)/tests/live/killed_anytime
+.PHONY: check-hostile
+check-hostile: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
+	$(Q)rm -f $(O)/tried.tsv
+	$(Q)HOSTILE=1 HOTFIX_TRIED='$(abspath $(O))/tried.tsv' $(TEST_ENV) \
+		$(PROVE) --timer $(HOSTILE_TESTS); failed=$$?; \
+		python3 tests/tried.py $(O)/tried.tsv; exit $$failed
+
 # Real fixes from Debian's sources: half an hour. CASES='a b' picks some.
 check-cases: all
 	$(TEST_ENV) CASES='$(CASES)' KEEP='$(KEEP)' $(if $(JOBS),JOBS='$(JOBS)') bash tests/cases/check.sh

@@ -2,7 +2,7 @@
  * The agent is killed after a random time, from none to the whole duration of
  * its work; in every third round the recovery too.
  *
- *   KILL_ROUNDS=600   how many; 60 otherwise
+ *   KILL_ROUNDS=600   how many; 60 otherwise, 1,000 in a full run
  *   KILL_SEED=N       the same times again (as far as the machine lets us)
  */
 #include "killed.h"
@@ -90,7 +90,7 @@ static const char *round_play(struct stage *stage,
 
 TEST(any_time)
 {
-	unsigned int nr_rounds = setting("KILL_ROUNDS", 60);
+	unsigned int nr_rounds = setting("KILL_ROUNDS", tap_is_full() ? 1000 : 60);
 	unsigned int seed = setting("KILL_SEED", (unsigned int)getpid());
 	uint64_t durations[NR_OPERATIONS];
 	struct tally tally = { 0 };
@@ -119,6 +119,8 @@ TEST(any_time)
 	       "from epoll_wait\n",
 	       seed, nr_rounds, tally.nr_killed, tally.nr_recover_killed,
 	       stage.nr_interrupted, stage.nr_kept, stage.nr_epoll);
+	tap_tried("agent killed at a random time",
+		  tally.nr_killed + tally.nr_recover_killed, 0, 0, 0);
 	stage_close(&stage);
 	CHECK(tally.nr_killed);
 }

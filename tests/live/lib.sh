@@ -67,6 +67,14 @@ is() # GOT WANT [WHAT]
 	[ "$1" = "$2" ] || fail "${3:-value}: got '$1', not '$2'"
 }
 
+# What was tried, for the table of `make check-hostile`. Lines of one name are
+# added up. In a full run, HOSTILE=1, the tests try much more often.
+tried() # NAME TRIES DEATHS WRONG_ANSWERS LEFTOVERS
+{
+	[ -z "${HOTFIX_TRIED:-}" ] ||
+		printf '%s\t%d\t%d\t%d\t%d\n' "$@" >>"$HOTFIX_TRIED"
+}
+
 # --- targets -------------------------------------------------------------------
 
 declare -A IN=() OUT=()
