@@ -93,7 +93,8 @@ check-real: all
 # Everything that tries to break a target, the agent or the files, in full:
 # hours. HOSTILE_TESTS='build/tests/live/killed_at' picks some. Each says what it
 # tried (tap_tried(), `tried` in live/lib.sh); the table adds that up.
-HOSTILE_TESTS ?= $(O)/tests/live/killed_at $(O)/tests/live/killed_anytime
+HOSTILE_TESTS ?= $(O)/tests/live/killed_at $(O)/tests/live/killed_anytime \
+		 tests/live/seccomp.t
 .PHONY: check-hostile
 check-hostile: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(Q)rm -f $(O)/tried.tsv

@@ -58,6 +58,8 @@ $(TARGET_DIR)/calc-%: tests/targets/calc.c tests/targets/target.h
 	$(call say,TARGET,$@)
 	$(Q)$(or $(calc_cc_$*),$(CC)) $(TARGET_CFLAGS) -o $@ $< $(TARGET_LDFLAGS) $(calc_flags_$*)
 
+TARGET_LDFLAGS_filtered := -lseccomp
+
 # A 32-bit program, from assembly: no 32-bit C library is needed.
 TARGETS += $(TARGET_DIR)/tiny32
 $(TARGET_DIR)/tiny32: tests/targets/tiny32.S
