@@ -9,6 +9,8 @@
 #include "control.h"
 #include "process.h"
 
+struct busy_list;
+
 enum switch_mode {
 	SWITCH_QUIESCENT, /* no thread has a replaced function on its stack */
 	SWITCH_ENTRY,	  /* only the overwritten bytes must be free */
@@ -62,6 +64,7 @@ struct operation_report {
 	size_t nr_sites;
 	char **replaced; /* names of patches reverted by --replace-active */
 	size_t nr_replaced;
+	struct busy_list *busy; /* threads in the way; NULL: not given up */
 	char notes[1024]; /* lines: what the operator should know */
 };
 

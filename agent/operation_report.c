@@ -70,8 +70,12 @@ int report_control(struct operation_report *report,
 }
 
 void report_switch(struct operation_report *report,
-		   const struct switch_result *result)
+		   struct switch_result *result)
 {
+	if (result->busy) {
+		free(report->busy);
+		report->busy = take_ptr(result->busy);
+	}
 	report->pause_ns = result->pause_ns;
 	report->wait_ns = result->wait_ns;
 	report->attempts = result->attempts;
@@ -113,6 +117,8 @@ void operation_report_release(struct operation_report *report)
 		free(report->replaced[i]);
 	free(report->replaced);
 	free(report->sites);
+	free(report->busy);
+	report->busy = NULL;
 	report->replaced = NULL;
 	report->sites = NULL;
 	report->nr_replaced = report->nr_sites = 0;

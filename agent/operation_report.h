@@ -26,8 +26,9 @@ int report_sites(struct operation_report *report,
 		 const struct control_site *sites, size_t nr_sites,
 		 struct hf_diag *diag);
 
+/* Takes over the list of busy threads. */
 void report_switch(struct operation_report *report,
-		   const struct switch_result *result);
+		   struct switch_result *result);
 
 /* Adds a line that the operator should read. */
 void report_note(struct operation_report *report, const char *format, ...)

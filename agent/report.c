@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../lib/io.h"
+#include "busy.h"
 #include "duration.h"
 
 const char *outcome_name(enum operation_outcome outcome, int error)
@@ -252,6 +253,54 @@ static json_t *replaced_json(const struct operation_report *report)
 	return array;
 }
 
+static json_t *frame_json(const struct busy_frame *frame)
+{
+	json_t *object = json_object();
+
+	json_put(object, "address", json_address(frame->address));
+	json_put(object, "module",
+		 json_text(*frame->module ? frame->module : NULL));
+	json_put(object, "module_address",
+		 *frame->module ? json_address(frame->vaddr) : json_null());
+	json_put(object, "function",
+		 json_text(*frame->function ? frame->function : NULL));
+	json_put(object, "offset",
+		 *frame->function ?
+			 json_integer((json_int_t)frame->offset) :
+			 json_null());
+	json_put(object, "patch",
+		 json_text(*frame->patch ? frame->patch : NULL));
+	return object;
+}
+
+static json_t *busy_thread_json(const struct busy_thread *thread)
+{
+	json_t *object = json_object(), *frames = json_array();
+
+	json_put(object, "thread",
+		 thread->tid ? json_integer(thread->tid) : json_null());
+	json_put(object, "name", json_text(thread->command));
+	json_put(object, "at", thread->at.address ? frame_json(&thread->at) :
+						    json_null());
+	json_put(object, "system_call",
+		 json_text(syscall_name(thread->syscall)));
+	json_put(object, "since_ms", json_ms(thread->since_ns));
+	json_put(object, "proven", json_boolean(!thread->unproven));
+	for (size_t i = 0; i < thread->nr_frames; i++)
+		json_add(frames, frame_json(&thread->frames[i]));
+	json_put(object, "frames", frames);
+	return object;
+}
+
+static json_t *busy_json(const struct busy_list *list)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; list && i < list->nr; i++)
+		json_add(array, busy_thread_json(&list->threads[i]));
+	return array;
+}
+
 json_t *report_json(const struct operation_report *report, int error,
 		    const struct hf_diag *diag)
 {
@@ -278,6 +327,7 @@ json_t *report_json(const struct operation_report *report, int error,
 		 json_integer((json_int_t)report->image_size));
 	json_put(result, "functions", sites_json(report));
 	json_put(result, "replaced", replaced_json(report));
+	json_put(result, "busy", busy_json(report->busy));
 	json_put(result, "notes", notes_json(report->notes));
 	return result;
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/io.h"
 #include "clock.h"
 #include "sites.h"
 #include "stack.h"
@@ -22,12 +21,6 @@
 #define FIRST_GAP_NS (100 * NS_PER_US)
 #define LONGEST_GAP_NS (50 * NS_PER_MS)
 
-struct sighting {
-	pid_t tid;
-	uint64_t first_ns;
-	uint64_t last_ns;
-};
-
 struct attempt {
 	const struct switch_request *request;
 	struct switch_result *result;
@@ -36,8 +29,7 @@ struct attempt {
 	struct range *ranges; /* of the transition, as the stack check wants */
 	uint8_t (*before)[15]; /* what stood at each store before the stop */
 	uint64_t stopped_at_ns;
-	struct sighting *sightings; /* who was in the way, and since when */
-	size_t nr_sightings;
+	struct busy *busy; /* who was in the way */
 };
 
 static bool pause_exceeded(const struct attempt *attempt)
@@ -45,80 +37,6 @@ static bool pause_exceeded(const struct attempt *attempt)
 	uint64_t limit = attempt->request->options->max_pause_ns;
 
 	return limit && monotonic_ns() - attempt->stopped_at_ns > limit;
-}
-
-/* When a thread was first seen in the way without a clean look since. */
-static uint64_t sighting_since(struct attempt *attempt, pid_t tid, uint64_t now)
-{
-	struct sighting *grown;
-
-	for (size_t i = 0; i < attempt->nr_sightings; i++) {
-		struct sighting *sighting = &attempt->sightings[i];
-
-		if (sighting->tid != tid)
-			continue;
-		sighting->last_ns = now;
-		return sighting->first_ns;
-	}
-	grown = reallocarray(attempt->sightings, attempt->nr_sightings + 1,
-			     sizeof(*grown));
-	if (grown) {
-		attempt->sightings = grown;
-		grown[attempt->nr_sightings++] =
-			(struct sighting){ tid, now, now };
-	}
-	return now;
-}
-
-/* Threads that were not in the way in the last look start anew. */
-static void sightings_expire(struct attempt *attempt, uint64_t look_ns)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < attempt->nr_sightings; i++)
-		if (attempt->sightings[i].last_ns >= look_ns)
-			attempt->sightings[kept++] = attempt->sightings[i];
-	attempt->nr_sightings = kept;
-}
-
-static void thread_name_read(const struct process *process, pid_t tid,
-			     char ret_name[17])
-{
-	struct buffer text = { 0 };
-	char path[64];
-
-	snprintf(path, sizeof(path), "task/%d/comm", tid);
-	snprintf(ret_name, 17, "?");
-	if (!file_read(process->dir, path, 4096, &text, NULL))
-		snprintf(ret_name, 17, "%.*s",
-			 (int)strcspn((char *)text.data, "\n"), text.data);
-	buffer_release(&text);
-}
-
-/* NULL: nothing was seen, but the stack could not be looked at whole. */
-static const char *hit_function(const struct transition *transition,
-				const struct stack_hit *hit)
-{
-	return hit->value ? transition->ranges[hit->range].function : NULL;
-}
-
-/* @tid 0: memory of no thread. */
-static void busy_note(struct attempt *attempt, pid_t tid, long syscall,
-		      const struct stack_hit *hit)
-{
-	struct switch_result *result = attempt->result;
-	uint64_t now = attempt->stopped_at_ns;
-	uint64_t since = sighting_since(attempt, tid, now);
-
-	if (result->nr_busy == SWITCH_BUSY_MAX)
-		return;
-	result->busy[result->nr_busy++] = (struct switch_busy){
-		.tid = tid,
-		.function = hit_function(attempt->request->transition, hit),
-		.syscall = syscall,
-		.since_ns = now - since,
-		.unproven = hit->unproven,
-	};
 }
 
 static struct stack_query attempt_query(const struct attempt *attempt,
@@ -147,7 +65,7 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 	struct stack_hit hit;
 	int r;
 
-	attempt->result->nr_busy = 0;
+	busy_look(attempt->busy, attempt->stopped_at_ns);
 	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
 		const struct thread *thread = &attempt->tracee->threads[i];
 
@@ -159,17 +77,16 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 		if (r < 0)
 			return r;
 		if (r > 0)
-			busy_note(attempt, thread->tid,
-				  (long)thread->regs.orig_rax, &hit);
+			busy_see(attempt->busy, thread, &hit);
 	}
 	if (request->options->scan_all && query.nr_ranges) {
 		r = stack_scan_memory(&query, attempt->tracee, &hit, diag);
 		if (r < 0)
 			return r;
 		if (r > 0)
-			busy_note(attempt, 0, -1, &hit);
+			busy_see(attempt->busy, NULL, &hit);
 	}
-	return attempt->result->nr_busy ? -EBUSY : 0;
+	return busy_nr(attempt->busy) ? -EBUSY : 0;
 }
 
 /* Whether no thread refers to an image that is about to go out of use. */
@@ -378,60 +295,6 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 	return r;
 }
 
-static void busy_names(struct attempt *attempt)
-{
-	struct switch_result *result = attempt->result;
-
-	for (size_t i = 0; i < result->nr_busy; i++)
-		thread_name_read(attempt->request->target->process,
-				 result->busy[i].tid, result->busy[i].command);
-}
-
-static void busy_detail(const struct switch_busy *busy, struct hf_diag *diag)
-{
-	const char *call = syscall_name(busy->syscall);
-
-	if (!busy->tid) {
-		hf_detail(diag, "  memory that may be a coroutine's stack holds "
-				"a return address into %s()",
-			  busy->function);
-		return;
-	}
-	if (!busy->function) {
-		hf_detail(diag, "  thread %d (%s): its stack could not be read "
-				"to the end",
-			  busy->tid, busy->command);
-		return;
-	}
-	hf_detail(diag, "  thread %d (%s) is inside %s()%s%s%s, seen there for "
-			"%" PRIu64 " ms%s",
-		  busy->tid, busy->command, busy->function,
-		  call ? ", in " : "", call ? call : "", call ? "(2)" : "",
-		  busy->since_ns / NS_PER_MS,
-		  busy->unproven ? " (its stack could not be followed to the "
-				   "end, so this is assumed)" :
-				   "");
-}
-
-static int switch_busy_fail(struct attempt *attempt, struct hf_diag *diag)
-{
-	struct switch_result *result = attempt->result;
-
-	busy_names(attempt);
-	hf_error(diag, -ETIMEDOUT, "busy-function",
-		 "after %" PRIu64 " ms and %u looks some thread was still "
-		 "inside what is to be switched",
-		 result->wait_ns / NS_PER_MS, result->attempts);
-	for (size_t i = 0; i < result->nr_busy; i++)
-		busy_detail(&result->busy[i], diag);
-	hf_hint(diag, "wait longer with --wait, or at a quieter moment");
-	hf_hint(diag, "use --mode entry if calls made from now on may take the "
-		      "new code while these finish in the old");
-	hf_hint(diag, "a function that never returns cannot be switched: "
-		      "replace one that it calls");
-	return -ETIMEDOUT;
-}
-
 static int switch_pause_fail(const struct attempt *attempt,
 			     struct hf_diag *diag)
 {
@@ -488,6 +351,31 @@ static int attempt_prepare_and_run(struct attempt *attempt, struct hf_diag *diag
 	return attempt_run(attempt, diag);
 }
 
+static int switch_busy_fail(struct attempt *attempt, struct hf_diag *diag)
+{
+	struct switch_result *result = attempt->result;
+	struct target *target = attempt->request->target;
+	owned(unwinder_free_p) struct unwinder *unwinder = NULL;
+	int r = unwinder_prepare(target, &unwinder, diag);
+
+	if (r < 0)
+		return r;
+	result->busy = busy_describe(attempt->busy, target, unwinder);
+	if (!result->busy)
+		return hf_fail(diag, -ENOMEM, "cannot say who is busy");
+	hf_error(diag, -ETIMEDOUT, "busy-function",
+		 "after %" PRIu64 " ms and %u looks some thread was still "
+		 "inside what is to be switched",
+		 result->wait_ns / NS_PER_MS, result->attempts);
+	busy_explain(result->busy, diag);
+	hf_hint(diag, "wait longer with --wait, or at a quieter moment");
+	hf_hint(diag, "use --mode entry if calls made from now on may take the "
+		      "new code while these finish in the old");
+	hf_hint(diag, "a function that never returns cannot be switched: "
+		      "replace one that it calls");
+	return -ETIMEDOUT;
+}
+
 /* The wait is over: @r says why the last try was in vain. */
 static int attempts_fail(struct attempt *attempt, int r, struct hf_diag *diag)
 {
@@ -514,7 +402,6 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 		if (result->wait_ns + gap_ns > wait_ns ||
 		    (request->options->give_up && request->options->give_up()))
 			return attempts_fail(attempt, r, diag);
-		sightings_expire(attempt, attempt->stopped_at_ns);
 		sleep_ns(gap_ns);
 		if (gap_ns < LONGEST_GAP_NS)
 			gap_ns *= 2;
@@ -539,9 +426,11 @@ int switch_run(const struct switch_request *request,
 	attempt.before = before;
 	for (size_t i = 0; i < transition->nr_ranges; i++)
 		attempt.ranges[i] = transition->ranges[i].range;
-	r = sites_observe(&attempt, diag);
+	r = busy_new(request->target->process, &attempt.busy, diag);
+	if (r == 0)
+		r = sites_observe(&attempt, diag);
 	if (r == 0)
 		r = attempts_run(&attempt, diag);
-	free(attempt.sightings);
+	busy_free(attempt.busy);
 	return r;
 }

@@ -14,21 +14,10 @@
  */
 #pragma once
 
+#include "busy.h"
 #include "operation.h"
 #include "target.h"
 #include "transition.h"
-
-/* A thread that was in the way. */
-struct switch_busy {
-	pid_t tid;
-	char command[17];
-	const char *function; /* borrowed from the transition */
-	long syscall;	      /* -1: not in one */
-	uint64_t since_ns;    /* seen there for so long, at least */
-	bool unproven;	      /* its stack could not be unwound to the end */
-};
-
-#define SWITCH_BUSY_MAX 16
 
 /* Where a switch stands while everything is held. */
 enum switch_step {
@@ -62,8 +51,8 @@ struct switch_result {
 	unsigned int attempts;
 	size_t nr_threads;
 	bool leaving_free; /* no thread refers to any of `leaving` */
-	struct switch_busy busy[SWITCH_BUSY_MAX]; /* of the last vain look */
-	size_t nr_busy;
+	/* Who was in the way, when it was given up for them; owned (free). */
+	struct busy_list *busy;
 };
 
 /**

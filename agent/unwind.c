@@ -72,6 +72,7 @@ struct unwinder {
 
 	/* While a thread is walked: */
 	const struct thread *thread;
+	const struct unwind_copy *copy; /* NULL: its memory as it is */
 	struct cfi_entry entry; /* of the frame that is being stepped */
 	hf_addr entry_header;
 	bool entry_known;
@@ -210,6 +211,16 @@ static int on_get_dyn_info_list_addr(unw_addr_space_t space,
 	return -UNW_ENOINFO;
 }
 
+static bool copy_read(const struct unwind_copy *copy, hf_addr address,
+		      void *data, size_t size)
+{
+	if (address < copy->start || address - copy->start > copy->size ||
+	    size > copy->size - (address - copy->start))
+		return false;
+	memcpy(data, copy->bytes + (address - copy->start), size);
+	return true;
+}
+
 static int on_access_mem(unw_addr_space_t space, unw_word_t address,
 			 unw_word_t *value, int write, void *context)
 {
@@ -224,6 +235,9 @@ static int on_access_mem(unw_addr_space_t space, unw_word_t address,
 		return 0;
 	if (table_find(unwinder, address))
 		pages = &unwinder->table_pages;
+	else if (unwinder->copy)
+		return copy_read(unwinder->copy, address, value,
+				 sizeof(*value)) ? 0 : -UNW_EINVAL;
 	return pages_read(pages, unwinder->process, address, value,
 			  sizeof(*value)) < 0 ? -UNW_EINVAL : 0;
 }
@@ -550,6 +564,18 @@ int unwinder_walk(struct unwinder *unwinder, const struct thread *thread,
 	if (r == 0)
 		frames_walk(unwinder, &cursor, ret_frames);
 	return 0;
+}
+
+int unwinder_walk_copy(struct unwinder *unwinder, const struct thread *thread,
+		       const struct unwind_copy *copy,
+		       struct unwind_frames *ret_frames, struct hf_diag *diag)
+{
+	int r;
+
+	unwinder->copy = copy;
+	r = unwinder_walk(unwinder, thread, ret_frames, diag);
+	unwinder->copy = NULL;
+	return r;
 }
 
 int unwind_thread(const struct process *process, const struct modules *modules,

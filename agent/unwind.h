@@ -78,6 +78,26 @@ int unwinder_add_image(struct unwinder *unwinder, hf_addr elf,
 int unwinder_walk(struct unwinder *unwinder, const struct thread *thread,
 		  struct unwind_frames *ret_frames, struct hf_diag *diag);
 
+/* A part of a thread's stack as it was while it was held. */
+struct unwind_copy {
+	hf_addr start;
+	const uint8_t *bytes;
+	size_t size;
+};
+
+/**
+ * unwinder_walk_copy() - the frames that a thread had
+ * @thread: a copy too, of which the registers count
+ *
+ * For threads that run again: their memory has gone on since. The walk ends,
+ * incomplete, where it leaves the copy.
+ *
+ * Return: as unwinder_walk().
+ */
+int unwinder_walk_copy(struct unwinder *unwinder, const struct thread *thread,
+		       const struct unwind_copy *copy,
+		       struct unwind_frames *ret_frames, struct hf_diag *diag);
+
 /* All of it for a single thread. Return: 0 (look at `complete`); -ENOMEM. */
 int unwind_thread(const struct process *process, const struct modules *modules,
 		  const struct thread *thread, struct unwind_frames *ret_frames,

@@ -43,6 +43,53 @@ test_busy_is_refused_with_a_report()
 	expect 'let 1' 2
 }
 
+# Where it is: in the function, with its callers, by addresses that addr2line
+# understands on any host that has the debug information.
+frame_of() # MODULE ADDRESS: the function there
+{
+	addr2line -fe "$TARGETS/$1" $(printf '%#x' $(($2 - 1))) | head -n 1
+}
+
+test_report_of_a_busy_function()
+{
+	local at
+	start_target threads
+	fix_hold busy
+	expect 'hold-outer 1' 'inside 1'
+	hotfix_exit 4 apply "$FIX" -p $PID --wait 200ms --json
+	json_is results.0.busy.0.name threads
+	json_is results.0.busy.0.system_call read
+	json_is results.0.busy.0.at.function hold
+	json_is results.0.busy.0.at.patch null
+	json_is results.0.busy.0.at.module threads
+	[ $(json results.0.busy.0.at.offset) -gt 0 ]
+	at=$(json results.0.busy.0.at.module_address)
+	is $(frame_of threads $at) hold
+	json_is results.0.busy.0.frames.2.module_address $at
+	at=$(json results.0.busy.0.frames.1.module_address)
+	is $(frame_of threads $at) gate_pass
+	at=$(json results.0.busy.0.frames.3.module_address)
+	is $(frame_of threads $at) hold_outer
+	hotfix_exit 4 apply "$FIX" -p $PID --wait 0
+	stderr_says "is inside hold\(\)\+0x[0-9a-f]+ \(threads\+0x[0-9a-f]+\), in read\(2\), seen there for [0-9]+ ms"
+	stderr_says "frames, innermost first: libc.*, hold\(\)\+0x[0-9a-f]+ .*, threads\+$at, "
+}
+
+# The same for a revert: the frame is one of the patch.
+test_report_of_a_busy_replacement()
+{
+	start_target threads
+	fix_hold busy
+	hotfix apply "$FIX" -p $PID
+	expect 'hold 2' 'inside 2'
+	hotfix_exit 4 revert busy -p $PID --wait 100ms --json
+	json_is results.0.busy.0.at.function hold
+	json_is results.0.busy.0.at.patch busy
+	json_is results.0.busy.1.frames.2.patch busy
+	hotfix_exit 4 revert busy -p $PID --wait 0
+	stderr_says 'is inside hold\(\)\+0x[0-9a-f]+ of patch busy, in read\(2\)'
+}
+
 # One of thirty.
 test_busy_in_one_thread_of_many()
 {
