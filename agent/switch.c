@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "sites.h"
+#include "foreign_bytes.h"
 #include "stack.h"
 #include "urgency.h"
 

@@ -10,8 +10,8 @@
 
 #include "../lib/digest.h"
 #include "../lib/io.h"
+#include "foreign_bytes.h"
 #include "pin.h"
-#include "sites.h"
 
 /* A function larger than this is a broken manifest. */
 #define FUNCTION_SIZE_MAX (16u << 20)

@@ -177,15 +177,18 @@ static void do_rwx(int nr, char **args)
 		answer("%lx", (unsigned long)page);
 }
 
-/* Writes one byte of value(): poke OFFSET BYTE. */
+/* Writes over value(): poke OFFSET BYTES, two hexadecimal digits each. */
 static void do_poke(int nr, char **args)
 {
 	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-	unsigned char byte = (unsigned char)strtoul(nr > 2 ? args[2] : "0",
-						    NULL, 16);
 	off_t at = (off_t)(uintptr_t)&value + number(nr, args, 1);
+	unsigned char bytes[16];
+	size_t size = 0;
 
-	if (fd < 0 || pwrite(fd, &byte, 1, at) != 1)
+	while (nr > 2 && size < sizeof(bytes) &&
+	       sscanf(args[2] + 2 * size, "%2hhx", &bytes[size]) == 1)
+		size++;
+	if (fd < 0 || pwrite(fd, bytes, size, at) != (ssize_t)size)
 		answer("%s", strerror(errno));
 	else
 		answer("ok");

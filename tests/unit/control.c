@@ -501,44 +501,6 @@ TEST(inspect_relay)
 	fake_memory_close(&process);
 }
 
-TEST(foreign_bytes)
-{
-	static const uint8_t expected[8] = { 0x55, 0x48, 0x89, 0xe5,
-					     0x53, 0x50, 0x90, 0xc3 };
-	static const struct { uint8_t found[8]; const char *want; } cases[] = {
-		{ { 0xcc, 0x48, 0x89, 0xe5, 0x53, 0x50, 0x90, 0xc3 },
-		  "a breakpoint (int3) at +0" },
-		{ { 0x55, 0xcc, 0x89, 0xe5, 0x53, 0x50, 0x90, 0xc3 },
-		  "a breakpoint (int3) at +1" },
-		/* jmp . + 5 + 0x10 */
-		{ { 0xe9, 0x10, 0, 0, 0, 0x50, 0x90, 0xc3 },
-		  "a jump to 0x400015 in /lib/trace.so at +0" },
-		{ { 0x55, 0xe9, 0xfa, 0xff, 0xff, 0xff, 0x90, 0xc3 },
-		  "a jump to 0x400000 in /lib/trace.so at +1" },
-		{ { 0xeb, 0x80, 0x89, 0xe5, 0x53, 0x50, 0x90, 0xc3 },
-		  "a jump to 0x3fff82 in unmapped memory at +0" },
-		{ { 0xff, 0x25, 0x89, 0xe5, 0x53, 0x50, 0x90, 0xc3 },
-		  "an indirect jump at +0" },
-		{ { 0x55, 0x48, 0x89, 0xe5, 0x53, 0x50, 0x90, 0xe9 },
-		  "at +7: e9 instead of c3" },
-		{ { 0x55, 0x48, 0x89, 0xe5, 0x53, 0x50, 0x90, 0xc3 },
-		  "no difference" },
-	};
-	struct mapping map = { .range = { 0x400000, 0x401000 },
-			       .path = STR("/lib/trace.so") };
-	struct mappings mappings = { &map, 1 };
-	char text[128], small[8];
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		foreign_bytes_describe(&mappings, 0x400000, expected,
-				       cases[i].found, 8, text, sizeof(text));
-		CHECK_CONTAINS(text, cases[i].want);
-	}
-	foreign_bytes_describe(&mappings, 0x400000, expected, cases[0].found, 8,
-			       small, sizeof(small));
-	CHECK_STR(small, "a break");
-}
-
 int main(int argc, char **argv)
 {
 	return tap_main(argc, argv);
