@@ -310,6 +310,7 @@ static void seen_describe(const struct seen *seen, const struct target *target,
 		.syscall = -1,
 		.since_ns = seen->since_ns,
 		.unproven = seen->hit.unproven,
+		.hidden = seen->hit.hidden,
 	};
 	if (seen->hit.value)
 		frame_describe(target, seen->hit.value, seen_code(seen),
@@ -392,6 +393,13 @@ static void thread_explain(const struct busy_thread *thread,
 		hf_detail(diag, "  memory that may be a coroutine's stack holds "
 				"a return address into %s",
 			  frame_format(&thread->at, text));
+		return;
+	}
+	if (thread->hidden) {
+		hf_detail(diag, "  thread %d (%s) is inside a function with a "
+				"return probe (uretprobe), which hides whom it "
+				"returns to",
+			  thread->tid, thread->command);
 		return;
 	}
 	if (!thread->at.address) {

@@ -31,6 +31,7 @@ struct busy_thread {
 	long syscall;	      /* -1: not in one */
 	uint64_t since_ns;    /* seen in the way for so long, at least */
 	bool unproven;	      /* its stack could not be unwound to the end */
+	bool hidden;	      /* a return probe hides where it returns to */
 	struct busy_frame frames[BUSY_FRAMES_MAX]; /* innermost first */
 	size_t nr_frames;
 };

@@ -45,6 +45,7 @@ struct scan {
 	struct range stacks[STACKS_MAX]; /* to be looked at, and seen */
 	size_t nr_stacks;
 	bool partly; /* there is more than what was seen */
+	bool hidden; /* a return address is kept by the kernel */
 	uint64_t *words; /* FRAME_FLAGS_BACK of the chunk before, the chunk */
 };
 
@@ -95,6 +96,7 @@ static void suspect_add(struct scan *scan, uint64_t word, hf_addr where)
 {
 	size_t range;
 
+	scan->hidden |= range_contains(&scan->query->return_probes, word);
 	if (word < scan->hull.start || word > scan->hull.end)
 		return;
 	range = range_of_word(scan->query, word);
@@ -348,7 +350,11 @@ static bool suspects_left(const struct scan *scan,
 			  const struct unwind_frames *frames,
 			  struct stack_hit *ret_hit)
 {
-	struct stack_hit hit = { .tid = scan->thread->tid, .unproven = true };
+	const struct stack_hit hit = {
+		.tid = scan->thread->tid,
+		.unproven = true,
+		.hidden = scan->hidden,
+	};
 
 	for (size_t i = 0; i < scan->nr_suspects; i++) {
 		hf_addr where = scan->suspects[i].where;
@@ -360,9 +366,9 @@ static bool suspects_left(const struct scan *scan,
 		ret_hit->unproven = true;
 		return true;
 	}
-	if (scan->partly)
+	if (scan->partly || scan->hidden)
 		*ret_hit = hit;
-	return scan->partly;
+	return scan->partly || scan->hidden;
 }
 
 static int unwind(const struct stack_query *query, const struct thread *thread,
@@ -391,7 +397,16 @@ static int thread_decide(const struct scan *scan, struct stack_hit *ret_hit,
 		return r;
 	if (frames_hit(scan->query, scan->thread, frames, ret_hit))
 		return 1;
-	return !frames->complete && suspects_left(scan, frames, ret_hit);
+	return (!frames->complete || scan->hidden) &&
+	       suspects_left(scan, frames, ret_hit);
+}
+
+struct range stack_return_probes(const struct mappings *mappings)
+{
+	for (size_t i = 0; i < mappings->nr; i++)
+		if (!strcmp(mappings->entries[i].path, "[uprobes]"))
+			return mappings->entries[i].range;
+	return (struct range){ 0, 0 };
 }
 
 int stack_check(const struct stack_query *query, const struct thread *thread,
@@ -419,7 +434,7 @@ int stack_check(const struct stack_query *query, const struct thread *thread,
 		return hf_fail(diag, r, "cannot look at thread %d",
 			       thread->tid);
 
-	if (!scan.nr_suspects && !scan.partly)
+	if (!scan.nr_suspects && !scan.partly && !scan.hidden)
 		return 0;
 	if (query->conservative && scan.nr_suspects) {
 		*ret_hit = scan.suspects[0];

@@ -12,6 +12,10 @@
  * Where the unwind is not complete, a hit is cleared only if it lies in a part
  * of the stack whose frames are all known.
  *
+ * A return probe of the kernel (uretprobe) puts an address of its own in the
+ * place of a return address, and keeps that one in the kernel. A thread with
+ * such a word on its stack is not free.
+ *
  * What no look at a stack can see: return addresses that are kept encoded
  * (glibc's jmp_buf), at addresses that are no multiple of 8, or in memory that
  * is no thread's stack (coroutines: stack_scan_memory()).
@@ -32,6 +36,7 @@ struct stack_hit {
 	hf_addr value;
 	hf_addr where;	  /* where on the stack; 0: a register */
 	bool unproven; /* no frame was seen, but the unwind is incomplete */
+	bool hidden;   /* with value 0: a return probe hides a return address */
 };
 
 /* What it took. Counted up by each call, never reset. */
@@ -47,6 +52,7 @@ struct stack_query {
 	const struct modules *modules;
 	const struct range *ranges;
 	size_t nr_ranges;
+	struct range return_probes; /* stack_return_probes(), or empty */
 	bool scan_all; /* the caller also calls stack_scan_memory() */
 	bool conservative; /* a hit counts even when it is no real frame */
 	/*
@@ -56,6 +62,9 @@ struct stack_query {
 	struct unwinder *unwinder;
 	struct stack_stats *stats; /* NULL: not counted */
 };
+
+/* Where the kernel's return probes let functions return to; empty: none. */
+struct range stack_return_probes(const struct mappings *mappings);
 
 /**
  * stack_check() - look for @query's code on the stack of a held thread

@@ -51,6 +51,7 @@ static struct stack_query attempt_query(const struct attempt *attempt,
 		.modules = &target->modules,
 		.ranges = ranges,
 		.nr_ranges = nr_ranges,
+		.return_probes = stack_return_probes(&target->mappings),
 		.scan_all = attempt->request->options->scan_all,
 		.unwinder = attempt->unwinder,
 	};
@@ -351,6 +352,24 @@ static int attempt_prepare_and_run(struct attempt *attempt, struct hf_diag *diag
 	return attempt_run(attempt, diag);
 }
 
+static void busy_hint(const struct busy_list *busy, struct hf_diag *diag)
+{
+	size_t nr_hidden = 0;
+
+	for (size_t i = 0; i < busy->nr; i++)
+		nr_hidden += busy->threads[i].hidden;
+	if (nr_hidden)
+		hf_hint(diag, "end the return probe: a bpftrace or perf that "
+			      "runs, or /sys/kernel/tracing/uprobe_events");
+	hf_hint(diag, "wait longer with --wait, or at a quieter moment");
+	if (nr_hidden == busy->nr)
+		return;
+	hf_hint(diag, "use --mode entry if calls made from now on may take the "
+		      "new code while these finish in the old");
+	hf_hint(diag, "a function that never returns cannot be switched: "
+		      "replace one that it calls");
+}
+
 static int switch_busy_fail(struct attempt *attempt, struct hf_diag *diag)
 {
 	struct switch_result *result = attempt->result;
@@ -368,11 +387,7 @@ static int switch_busy_fail(struct attempt *attempt, struct hf_diag *diag)
 		 "inside what is to be switched",
 		 result->wait_ns / NS_PER_MS, result->attempts);
 	busy_explain(result->busy, diag);
-	hf_hint(diag, "wait longer with --wait, or at a quieter moment");
-	hf_hint(diag, "use --mode entry if calls made from now on may take the "
-		      "new code while these finish in the old");
-	hf_hint(diag, "a function that never returns cannot be switched: "
-		      "replace one that it calls");
+	busy_hint(result->busy, diag);
 	return -ETIMEDOUT;
 }
 

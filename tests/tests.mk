@@ -94,7 +94,7 @@ check-real: all
 # hours. HOSTILE_TESTS='build/tests/live/killed_at' picks some. Each says what it
 # tried (tap_tried(), `tried` in live/lib.sh); the table adds that up.
 HOSTILE_TESTS ?= $(O)/tests/live/killed_at $(O)/tests/live/killed_anytime \
-		 tests/live/seccomp.t
+		 tests/live/seccomp.t tests/live/watched.t
 .PHONY: check-hostile
 check-hostile: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(Q)rm -f $(O)/tried.tsv
