@@ -3,6 +3,7 @@
 #   tests/unit/NAME.c     pure and fast, linked with the whole code
 #   tests/live/NAME.t     shell, against real processes
 #   tests/live/NAME.c     the same in C, where the agent's functions are called
+#   tests/fault/NAME      the agent dies, or the target, or something is scarce
 #   tests/tools/NAME.c    programs that live tests call
 #   tests/targets/NAME.c  programs to be patched; built as distributions build
 #   tests/diff/NAME/      small projects, each with a source diff: run.t
@@ -13,7 +14,9 @@ TEST_LINK := $(O)/libagent.a $(O)/libpatcher.a $(O)/libhotfix.a
 TEST_LIBS  = $(LIBS_PATCHER) $(LIBS_AGENT) -lpthread
 
 UNIT_TESTS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/*.c)))
-LIVE_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/live/*.c)))
+FAULT_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fault/*.c)))
+LIVE_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/live/*.c))) \
+		 $(FAULT_PROGRAMS)
 DIFF_TESTS := tests/diff/run.t
 # These mostly compile and need no quiet machine: they run beside each other.
 BUILD_TESTS := $(DIFF_TESTS) $(patsubst %,tests/live/%.t,identity extract judge \
@@ -21,7 +24,9 @@ BUILD_TESTS := $(DIFF_TESTS) $(patsubst %,tests/live/%.t,identity extract judge 
 	       build_debuginfo build_inlined build_kinds build_original \
 	       build_purity build_refusals build_registers build_report build_symbols \
 	       build_types) $(O)/tests/live/unit
-LIVE_TESTS := $(filter-out $(BUILD_TESTS),$(sort $(wildcard tests/live/*.t)) $(LIVE_PROGRAMS))
+FAULT_TESTS := $(sort $(wildcard tests/fault/*.t)) $(FAULT_PROGRAMS)
+LIVE_TESTS := $(filter-out $(BUILD_TESTS),$(sort $(wildcard tests/live/*.t)) \
+	      $(LIVE_PROGRAMS) $(FAULT_TESTS))
 REAL_TESTS := $(sort $(wildcard tests/real/*.t))
 TEST_TOOLS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/tools/*.c)))
 FUZZERS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fuzz/*.c)))
@@ -91,10 +96,9 @@ check-real: all
 	$(TEST_ENV) $(PROVE) --timer $(REAL_TESTS)
 
 # Everything that tries to break a target, the agent or the files, in full:
-# hours. HOSTILE_TESTS='build/tests/live/killed_at' picks some. Each says what it
+# hours. HOSTILE_TESTS='build/tests/fault/killed_at' picks some. Each says what it
 # tried (tap_tried(), `tried` in live/lib.sh); the table adds that up.
-HOSTILE_TESTS ?= $(O)/tests/live/killed_at $(O)/tests/live/killed_anytime \
-		 tests/live/seccomp.t tests/live/watched.t
+HOSTILE_TESTS ?= $(FAULT_TESTS) tests/live/seccomp.t tests/live/watched.t
 .PHONY: check-hostile
 check-hostile: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(Q)rm -f $(O)/tried.tsv

@@ -1,8 +1,8 @@
 #!/bin/bash
 # The agent is killed at any instant: the target goes on, and the next command
-# sees what was left and undoes it. (Of every
-# operation, recover too: killed_anytime.c; behind every system call: killed_at.c.)
-. "$(dirname "$0")/lib.sh"
+# sees what was left and undoes it. (Of every operation, recover too:
+# killed_anytime.c; before and behind every system call: killed_at.c.)
+. "$(dirname "$0")/../live/lib.sh"
 
 # After MICROSECONDS; what it was doing then is a matter of chance.
 killed_after() # MICROSECONDS COMMAND ARG...

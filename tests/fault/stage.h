@@ -1,28 +1,32 @@
 /*
- * The stage for tests that kill the agent at work, and the judge afterwards.
+ * The stage for tests that disturb the agent at work, and the judge afterwards.
  *
- *   stage_open()     the target, its own state, two patches that overlap:
+ *   stage_open()     two patches that overlap, and others:
  *                      a: first(), second() answer 2      values "2 2 1 20"
  *                      b: second(), third() answer 3      values "1 3 3 20"
  *                      h: as a, with hooks that take a while
  *                      both: first() answers 4, and right_value() of the
  *                         library 24: of several parts    values "4 1 1 24"
+ *   stage_start()    the target, and what it has of its own
  *   agent_run()      hotfix, to its end
  *   judge()          after a death: is the target unharmed, does status answer,
  *                    does recover bring it to one of two whole states
  *   stage_reset()    everything reverted: nothing of ours is left
+ *   tally_add()      what came of it, for the table
  *
- * All return an empty string or what is wrong.
+ * Those that judge return an empty string or what is wrong.
  */
 #pragma once
 
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "../tap.h"
-#include "spawn.h"
+#include "../live/spawn.h"
 
+/* Longer is a hang. */
 #define AGENT_PATIENCE_MS 30000
 #define OLD "1 1 1 20"
 
@@ -33,6 +37,7 @@ struct stage {
 	char fix_a[96], fix_b[96], fix_h[96], fix_both[96];
 	char *snapshot;
 	char wrong[1024];
+	bool is_left;	    /* what is wrong is that something stayed behind */
 	unsigned long nr_epoll; /* EINTR from epoll_wait that was noticed */
 	unsigned int nr_interrupted, nr_recovered, nr_kept;
 };
@@ -61,6 +66,14 @@ static const struct operation operations[] = {
 
 #define NR_OPERATIONS (sizeof(operations) / sizeof(*operations))
 
+static inline const struct operation *operation_find(const char *name)
+{
+	for (size_t i = 0; i < NR_OPERATIONS; i++)
+		if (!strcmp(operations[i].name, name))
+			return &operations[i];
+	abort();
+}
+
 static const char *wrong(struct stage *stage, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 static const char *wrong(struct stage *stage, const char *format, ...)
@@ -71,6 +84,42 @@ static const char *wrong(struct stage *stage, const char *format, ...)
 	vsnprintf(stage->wrong, sizeof(stage->wrong), format, args);
 	va_end(args);
 	return stage->wrong;
+}
+
+/* The same of something that should not be there any more. */
+static const char *left_over(struct stage *stage, const char *what)
+{
+	stage->is_left = true;
+	return wrong(stage, "%s", what);
+}
+
+/* --- counting ----------------------------------------------------------------- */
+
+struct tally {
+	unsigned long nr_tries, nr_deaths, nr_wrong, nr_left;
+};
+
+/* One try, and what was wrong with it; "": nothing. */
+static inline void tally_add(struct tally *tally, struct stage *stage,
+			     const char *what)
+{
+	tally->nr_tries++;
+	if (*what) {
+		if (kill(stage->target.pid, 0))
+			tally->nr_deaths++;
+		else if (stage->is_left)
+			tally->nr_left++;
+		else
+			tally->nr_wrong++;
+		tap_failed = true;
+	}
+	stage->is_left = false;
+}
+
+static inline void tally_tell(const struct tally *tally, const char *name)
+{
+	tap_tried(name, tally->nr_tries, tally->nr_deaths, tally->nr_wrong,
+		  tally->nr_left);
 }
 
 static inline const char *build_path(const char *name)
@@ -150,16 +199,25 @@ static const char *agent_output(const struct stage *stage)
 	return text;
 }
 
-/* Return: exit status, or -1: it did not end by itself. */
-static int agent_run(const struct stage *stage, const char *command)
+/* Return: exit status, or -1: it did not end by itself, or in time. */
+static int agent_wait(pid_t pid)
 {
-	pid_t pid = agent_start(stage, command);
+	struct pollfd end = { .events = POLLIN };
 	int status;
 
+	end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (poll(&end, 1, AGENT_PATIENCE_MS) != 1)
+		kill(pid, SIGKILL);
+	close(end.fd);
 	while (waitpid(pid, &status, __WALL) < 0)
 		if (errno != EINTR)
 			return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int agent_run(const struct stage *stage, const char *command)
+{
+	return agent_wait(agent_start(stage, command));
 }
 
 /* --- what the target has ---------------------------------------------------- */
@@ -258,6 +316,7 @@ static const char *snapshot_difference(struct stage *stage, const char *now)
 			if (!strstr(texts[!i], line)) {
 				wrong(stage, "%s: %s", i ? "lost" : "left over",
 				      line);
+				stage->is_left = true;
 				free(copy);
 				return stage->wrong;
 			}
@@ -271,6 +330,7 @@ static bool snapshot_is_same(struct stage *stage)
 	char *now = snapshot_take(stage->target.pid);
 	bool same = !*snapshot_difference(stage, now);
 
+	stage->is_left = false;
 	free(now);
 	return same;
 }
@@ -321,14 +381,19 @@ static bool threads_are_free(const struct stage *stage)
 	return dir && is_free;
 }
 
+/* What it answers; a target that hangs or dies does not end the test. */
 static const char *ask(struct stage *stage, const char *question)
 {
 	static char line[256];
-	char text[32];
+	struct pollfd fd = { .fd = stage->target.out, .events = POLLIN };
+	char text[64];
+	int size = snprintf(text, sizeof(text), "%s\n", question);
 
-	snprintf(text, sizeof(text), "%s\n", question);
-	child_say(&stage->target, text);
-	if (!child_line(&stage->target, line, sizeof(line)))
+	if (write(stage->target.in, text, (size_t)size) != size)
+		snprintf(line, sizeof(line), "(it does not listen)");
+	else if (poll(&fd, 1, CHILD_PATIENCE_MS) != 1)
+		snprintf(line, sizeof(line), "(it says nothing)");
+	else if (!child_line(&stage->target, line, sizeof(line)))
 		snprintf(line, sizeof(line), "(it has died)");
 	return line;
 }
@@ -342,7 +407,7 @@ static const char *unharmed(struct stage *stage)
 	/* The kernel wakes what the agent held; that takes its moment. */
 	for (int i = 0; !threads_are_free(stage); i++) {
 		if (i == 2000)
-			return wrong(stage, "a thread is stopped or traced");
+			return left_over(stage, "a thread is stopped or traced");
 		nanosleep(&nap, NULL);
 	}
 	report = ask(stage, "report");
@@ -518,27 +583,44 @@ static bool fixes_build(struct stage *stage)
 	       fix_join(stage, stage->fix_both);
 }
 
+/* The patches. Those who write to a target that has died are told by errno. */
 static inline bool stage_open(struct stage *stage)
 {
-	*stage = (struct stage){ .directory = "/tmp/hotfix-killed-XXXXXX" };
-	if (!mkdtemp(stage->directory) || !fixes_build(stage))
-		return false;
+	*stage = (struct stage){ .directory = "/tmp/hotfix-fault-XXXXXX" };
+	signal(SIGPIPE, SIG_IGN);
+	return mkdtemp(stage->directory) && fixes_build(stage);
+}
+
+static inline void stage_start(struct stage *stage)
+{
 	child_start(&stage->target, "killed_target");
 	snprintf(stage->pid, sizeof(stage->pid), "%d", (int)stage->target.pid);
 	/* Whatever the first use of anything maps is there now. */
 	ask(stage, "report");
 	ask(stage, "values");
 	stage->snapshot = snapshot_take(stage->target.pid);
-	return true;
+}
+
+static inline void stage_stop(struct stage *stage)
+{
+	if (stage->target.pid > 0)
+		child_end(&stage->target);
+	free(stage->snapshot);
+	stage->snapshot = NULL;
+}
+
+/* After something went wrong: what comes next is judged by itself. */
+static inline void stage_renew(struct stage *stage)
+{
+	stage_stop(stage);
+	stage_start(stage);
 }
 
 static inline void stage_close(struct stage *stage)
 {
 	char command[128];
 
-	if (stage->target.pid > 0)
-		child_end(&stage->target);
-	free(stage->snapshot);
+	stage_stop(stage);
 	snprintf(command, sizeof(command), "rm -r %s", stage->directory);
 	if (system(command))
 		printf("# %s is left\n", stage->directory);
