@@ -59,6 +59,56 @@ test_blocked_system_calls()
 	finish
 }
 
+# The longest that the last command held the target, in microseconds.
+longest_stop()
+{
+	[[ $STDOUT =~ \"longest_stop_us\":\ ?([0-9]+) ]]
+	echo ${BASH_REMATCH[1]}
+}
+
+# cycles COUNT NAME: apply and revert; sets LONGEST to the longest stop.
+LONGEST=0
+cycles()
+{
+	local i stop
+	for ((i = 0; i < $1; i++)); do
+		hotfix apply "$FIX" -p $PID --json
+		stop=$(longest_stop)
+		[ $stop -le $LONGEST ] || LONGEST=$stop
+		hotfix revert $2 -p $PID --json
+		stop=$(longest_stop)
+		[ $stop -le $LONGEST ] || LONGEST=$stop
+	done
+}
+
+# Eighty calls that wait, with and without a timeout: none comes back unasked,
+# with other bytes, or before its time; none is lost. A timeout whose rest the
+# kernel keeps is late by a stop and by what the machine is late anyway.
+test_every_call_that_waits()
+{
+	local count=20 late_max left
+	[ -z "${HOSTILE:-}" ] || count=1000
+	start_target waiters
+	fix_value two waiters 2
+	ask 'start 500'
+	[ ${ANSWER%% *} -ge 70 ] || fail "only $ANSWER"
+	expect wake "woken 53"
+	cycles $count two
+	left=$(grep -c hotfix: /proc/$PID/maps) || true
+	ask due
+	ask report
+	[[ $ANSWER =~ ^wrong\ ([0-9]+).*kept\ ([0-9]+)\ late\ ([0-9]+) ]]
+	tried "invisible: every call that waits" $count 0 ${BASH_REMATCH[1]} $left
+	is $left 0 'mappings left'
+	[[ $ANSWER =~ ^wrong\ 0\; ]] || fail "$ANSWER"
+	late_max=$((LONGEST + 200000))
+	[ ${BASH_REMATCH[3]:-0} -le $late_max ] || fail "$ANSWER"
+	expect wake "woken 53"
+	ask report
+	[[ $ANSWER =~ ^wrong\ 0\; ]] || fail "$ANSWER"
+	finish
+}
+
 test_parent_sees_no_stop()
 {
 	start_target watch "$TARGETS/calc"
