@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../lib/io.h"
+#include "../lib/text.h"
 #include "clock.h"
 #include "restart.h"
 
@@ -155,9 +156,9 @@ static void thread_name_read(const struct process *process, pid_t tid,
 
 	snprintf(path, sizeof(path), "task/%d/comm", tid);
 	snprintf(ret_name, 17, "?");
-	if (!file_read(process->dir, path, 4096, &text, NULL))
-		snprintf(ret_name, 17, "%.*s",
-			 (int)strcspn((char *)text.data, "\n"), text.data);
+	if (!file_read(process->dir, path, 4096, &text, NULL) && text.size)
+		snprintf(ret_name, 17, "%.*s", (int)text.size - 1, text.data);
+	text_one_line(ret_name);
 	buffer_release(&text);
 }
 

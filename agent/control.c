@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../lib/text.h"
+
 /* The layout is a format: a newer agent meets blocks of an older one. */
 static_assert(sizeof(struct control_write) == 40);
 static_assert(sizeof(struct control_site) == 248);
@@ -429,6 +431,8 @@ static int block_read(const struct process *process,
 		return r;
 	if (!tables_are_sane(control))
 		return -EBADMSG;
+	for (size_t i = 0; i < block->nr_sites; i++)
+		text_one_line(control->sites[i].name);
 	control->mapped = (struct range){ base, base + block->total_size };
 	manifest_read(process, control);
 	return 0;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
+#include "../lib/text.h"
 
 /* A member of the JSON report is missing for want of memory. */
 static bool json_incomplete;
@@ -78,7 +79,8 @@ static int report_finish(struct output *output, struct hf_diag *diag)
 			return hf_fail(diag, -ENOMEM,
 				       "cannot write the report");
 		json_dumpf(output->root, output->out,
-			   JSON_COMPACT | JSON_REAL_PRECISION(12));
+			   JSON_COMPACT | JSON_ENSURE_ASCII |
+				   JSON_REAL_PRECISION(12));
 		fputc('\n', output->out);
 	}
 	output_flush(output);
@@ -105,35 +107,10 @@ enum hf_exit output_close(struct output *output, enum hf_exit status)
 	return status;
 }
 
-/* Length of the character at @text when it must not reach a terminal, or 0. */
-static size_t control_size_at(const unsigned char *text)
-{
-	if (text[0] < 0x20 || text[0] == 0x7f)
-		return 1;
-	/* U+0080 to U+009F: terminals take them for escape sequences, too. */
-	return text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f ? 2 : 0;
-}
-
-static void clean_in_place(char *text, const char *allowed)
-{
-	unsigned char *c = (unsigned char *)text;
-
-	while (*c) {
-		size_t size = control_size_at(c);
-
-		if (!size || strchr(allowed, *c)) {
-			c++;
-			continue;
-		}
-		memset(c, '?', size);
-		c += size;
-	}
-}
-
-const char *text_clean(const char *text, char *ret_text, size_t size)
+const char *text_line(const char *text, char *ret_text, size_t size)
 {
 	snprintf(ret_text, size, "%s", text ? text : "");
-	clean_in_place(ret_text, "");
+	text_clean(ret_text, "");
 	return ret_text;
 }
 
@@ -145,7 +122,7 @@ static void write_clean(FILE *file, const char *format, va_list arguments)
 		text = NULL;
 		return;
 	}
-	clean_in_place(text, "\n\t");
+	text_clean(text, "\n\t");
 	fputs(text, file);
 }
 
@@ -218,7 +195,7 @@ static void hints_put(FILE *file, const char *hints)
 
 	if (!text || !*text)
 		return;
-	clean_in_place(text, "\n\t");
+	text_clean(text, "\n\t");
 	fputs("  hint: ", file);
 	lines_put(file, text, "  hint: ");
 }
@@ -246,7 +223,7 @@ void output_error(struct output *output, const char *subject,
 		     subject ? ": " : "", diag->message) < 0)
 		text = NULL;
 	if (text)
-		clean_in_place(text, "\n\t");
+		text_clean(text, "\n\t");
 	error_begin(output, STYLE_BAD, "error:");
 	lines_put(output->err, text ? text : "out of memory", "  ");
 	hints_put(output->err, diag->hint);

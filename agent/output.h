@@ -68,7 +68,7 @@ enum hf_exit output_failure(struct output *output, const struct hf_diag *diag,
 			    enum hf_exit status);
 
 /* A name on one line, without control characters, for @size bytes. */
-const char *text_clean(const char *text, char *ret_text, size_t size);
+const char *text_line(const char *text, char *ret_text, size_t size);
 
 /*
  * JSON members. The value is taken over; NULL objects and values are remembered

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "../lib/io.h"
+#include "../lib/text.h"
 #include "procfs.h"
 
 #define PF_KTHREAD 0x00200000u
@@ -67,6 +68,7 @@ int process_stat_read(int dirfd, const char *path, struct process_stat *ret_stat
 	if (open && close && open < close) {
 		*close = '\0';
 		snprintf(stat.command, sizeof(stat.command), "%.16s", open + 1);
+		text_one_line(stat.command);
 		for (char *word = strtok_r(close + 1, " \n", &rest); word;
 		     word = strtok_r(NULL, " \n", &rest))
 			stat_set(&stat, ++field, word);
@@ -241,6 +243,7 @@ static int executable_name_read(struct process *process, struct hf_diag *diag)
 				       "cannot see what process %d executes",
 				       (int)process->pid);
 	link[size] = '\0';
+	text_one_line(link);
 	if ((size_t)size > suffix && !strcmp(link + size - suffix, deleted)) {
 		link[(size_t)size - suffix] = '\0';
 		process->executable_deleted = true;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../lib/io.h"
+#include "../lib/text.h"
 #include "busy.h"
 #include "duration.h"
 
@@ -50,7 +51,7 @@ const char *process_label(pid_t pid, const char *command,
 {
 	char name[32];
 
-	text_clean(command, name, sizeof(name));
+	text_line(command, name, sizeof(name));
 	if (*name)
 		snprintf(ret_label, PROCESS_LABEL_SIZE, "%s (pid %d)", name,
 			 (int)pid);
@@ -71,6 +72,7 @@ void process_name_read(pid_t pid, char ret_name[PROCESS_NAME_SIZE])
 	if (name.size) /* without the newline at its end */
 		snprintf(ret_name, PROCESS_NAME_SIZE, "%.*s",
 			 (int)name.size - 1, (const char *)name.data);
+	text_one_line(ret_name);
 	buffer_release(&name);
 }
 
@@ -92,7 +94,7 @@ static void headline_print(struct output *output,
 	char threads[32] = "", name[32];
 	const char *patch = report->patch;
 
-	text_clean(report->command, name, sizeof(name));
+	text_line(report->command, name, sizeof(name));
 	if (report->nr_threads)
 		snprintf(threads, sizeof(threads), ", %zu thread%s",
 			 report->nr_threads,

@@ -28,7 +28,7 @@ void table_cell_set(struct table_row *row, size_t column, const char *format,
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	text_clean(text, row->cells[column], TABLE_CELL_SIZE);
+	text_line(text, row->cells[column], TABLE_CELL_SIZE);
 }
 
 static int column_width(const struct table *table, size_t column)

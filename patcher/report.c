@@ -1,51 +1,51 @@
 #include "report.h"
 
 #include <jansson.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "../lib/build_id.h"
+#include "../lib/cleanup.h"
 #include "../lib/patch_file.h"
+#include "../lib/text.h"
 #include "diff/why.h"
 
 /* Of functions that are described at length, and of lines of one kind. */
 #define IN_FULL_MAX 8
 #define LINES_MAX 12
 
-/* Continuation lines are indented as far as the label. */
-static void print_labelled(const char *label, const char *text)
+/* Continuation lines begin with @indent. Names in it come from anywhere. */
+static void print_labelled(const char *label, const char *text,
+			   const char *indent)
 {
+	owned(free_p) char *copy = strdup(text);
+
+	if (!copy)
+		return;
+	text_clean(copy, "\n\t");
 	fputs(label, stderr);
-	for (; *text; text++) {
-		fputc(*text, stderr);
-		if (*text == '\n' && text[1])
-			fputs("  ", stderr);
+	for (const char *c = copy; *c; c++) {
+		fputc(*c, stderr);
+		if (*c == '\n' && c[1])
+			fputs(indent, stderr);
 	}
 	fputc('\n', stderr);
 }
 
-static void print_hints(const char *hints)
-{
-	while (*hints) {
-		size_t size = strcspn(hints, "\n");
-
-		fprintf(stderr, "  hint: %.*s\n", (int)size, hints);
-		hints += size + (hints[size] == '\n');
-	}
-}
-
 static void print_error(const struct hf_diag *diag)
 {
-	print_labelled("hotfix-build: error: ", diag->message);
-	print_hints(diag->hint);
+	print_labelled("hotfix-build: error: ", diag->message, "  ");
+	if (*diag->hint)
+		print_labelled("  hint: ", diag->hint, "  hint: ");
 }
 
 static void print_warnings(const struct build *build)
 {
 	for (size_t i = 0; build && i < build->warnings.nr; i++)
 		print_labelled("hotfix-build: warning: ",
-			       build->warnings.items[i]);
+			       build->warnings.items[i], "  ");
 }
 
 static void print_identity(const struct manifest_function *function)
@@ -349,7 +349,7 @@ static void put_json(json_t *result, int error)
 {
 	json_object_set_new(result, "exit",
 			    json_integer(diag_exit_status(error)));
-	json_dumpf(result, stdout, JSON_COMPACT);
+	json_dumpf(result, stdout, JSON_COMPACT | JSON_ENSURE_ASCII);
 	putchar('\n');
 	json_decref(result);
 }
@@ -379,6 +379,7 @@ static void print_json(const struct options *options,
 void report(const struct options *options, const struct several *several,
 	    int error, const struct hf_diag *diag)
 {
+	setlocale(LC_CTYPE, ""); /* which letters its terminal can show */
 	for (size_t i = 0; i < several->nr; i++) {
 		const struct build *build = several->builds[i];
 

@@ -98,7 +98,8 @@ check-real: all
 # Everything that tries to break a target, the agent or the files, in full:
 # hours. HOSTILE_TESTS='build/tests/fault/killed_at' picks some. Each says what it
 # tried (tap_tried(), `tried` in live/lib.sh); the table adds that up.
-HOSTILE_TESTS ?= $(FAULT_TESTS) tests/live/seccomp.t tests/live/watched.t
+HOSTILE_TESTS ?= $(FAULT_TESTS) tests/live/seccomp.t tests/live/watched.t \
+		 $(wildcard tests/live/hostile*.t)
 .PHONY: check-hostile
 check-hostile: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(Q)rm -f $(O)/tried.tsv

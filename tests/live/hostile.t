@@ -2,35 +2,13 @@
 # Targets of another user that deceive an agent of root: it must not be led to
 # another file, write what is not ours, hang, or pass their bytes on to a
 # terminal.
-. "$(dirname "$0")/lib.sh"
-
-nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-
-start_hostile()
-{
-	[ "$(id -u)" = 0 ] || skip 'must be root to meet another user'
-	"${nobody[@]}" test -x "$TARGETS/hostile" ||
-		skip 'nobody may not read the build directory'
-	start_program "${nobody[@]}" "$TARGETS/hostile"
-}
-
-# hotfix, whatever it answers, as long as it answers.
-hotfix_any()
-{
-	GOT=0
-	timeout -k 5 30 "$BIN/hotfix" "$@" >"$TMP/stdout" 2>"$TMP/stderr" ||
-		GOT=$?
-	STDOUT=$(<"$TMP/stdout") STDERR=$(<"$TMP/stderr")
-	[ $GOT -lt 124 ] || fail "exit status $GOT: $*
-$STDOUT
-$STDERR"
-}
+. "$(dirname "$0")/hostile_lib.sh"
 
 # Applies until the target has got its file in between, and that was seen.
 meet_swapped_descriptor() # [filled]
 {
 	local i refused=0
-	start_hostile
+	start_hostile hostile
 	fix_value two hostile 2
 	seq 100000 >"$TMP/precious"
 	cp "$TMP/precious" "$TMP/copy"
@@ -49,6 +27,7 @@ meet_swapped_descriptor() # [filled]
 	is $refused 3 'status of the refusal'
 	expect value 1
 	! grep hotfix: /proc/$PID/maps || fail 'an image was left'
+	tried 'hostile target: descriptors swapped' $TRIES 0 0 0
 }
 
 # The image's descriptor is replaced by one of a file that only root may write,

@@ -3,11 +3,13 @@
 look.py snapshot PID   all that a target could notice of having been touched
 look.py member PATH    a member of the JSON on stdin: "results.0.outcome";
                        "#" is the length of a list or object
+look.py terminal FILE... fails when one holds what a terminal obeys
 """
 import hashlib
 import json
 import os
 import sys
+import unicodedata
 
 STATUS = ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "TracerPid", "Seccomp",
           "NoNewPrivs")
@@ -80,7 +82,24 @@ def member(path):
     print(value if isinstance(value, str) else json.dumps(value))
 
 
+def obeyed(character):
+    """Controls, marks of direction, line separators; and what is no UTF-8."""
+    return (unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+            or unicodedata.bidirectional(character) in
+            ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"))
+
+
+def terminal(paths):
+    for path in paths:
+        text = open(path, "rb").read().decode("utf-8", "surrogateescape")
+        for line in text.split("\n"):
+            if any(obeyed(c) for c in line.replace("\t", "")):
+                sys.exit("%s: %r" % (path, line))
+
+
 if sys.argv[1] == "snapshot":
     snapshot(int(sys.argv[2]))
+elif sys.argv[1] == "terminal":
+    terminal(sys.argv[2:])
 else:
     member(sys.argv[2])

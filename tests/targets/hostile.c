@@ -79,17 +79,49 @@ static void do_swaps(int nr, char **args)
 /* --- a name that is a command to the terminal ------------------------------ */
 
 /* Hexadecimal, for the test's shell has no such characters either. */
-static void do_name(int nr, char **args)
+static void name_set(const char *digits)
 {
 	char name[16] = "";
 	unsigned int byte;
 
-	for (int i = 0; nr > 1 && i < 15; i++) {
-		if (sscanf(args[1] + 2 * i, "%2x", &byte) != 1)
-			break;
+	for (int i = 0; i < 15 && sscanf(digits + 2 * i, "%2x", &byte) == 1; i++)
 		name[i] = (char)byte;
-	}
-	answer("%s", prctl(PR_SET_NAME, name) ? strerror(errno) : "ok");
+	prctl(PR_SET_NAME, name);
+}
+
+static void do_name(int nr, char **args)
+{
+	name_set(nr > 1 ? args[1] : "");
+	answer("ok");
+}
+
+PATCHABLE int held(int fd)
+{
+	char byte;
+
+	return (int)read(fd, &byte, 1) + value_base;
+}
+
+static int pipe_ends[2];
+static char thread_name[64];
+
+static void *hold(void *unused)
+{
+	(void)unused;
+	name_set(thread_name);
+	answer("ok");
+	held(pipe_ends[0]);
+	return NULL;
+}
+
+/* hold NAME: a thread of that name stays inside a function. */
+static void do_hold(int nr, char **args)
+{
+	pthread_t thread;
+
+	snprintf(thread_name, sizeof(thread_name), "%s", nr > 1 ? args[1] : "");
+	if (pipe(pipe_ends) || pthread_create(&thread, NULL, hold, NULL))
+		answer("no thread");
 }
 
 int main(void)
@@ -99,6 +131,7 @@ int main(void)
 		{ "swap", do_swap },
 		{ "swaps", do_swaps },
 		{ "name", do_name },
+		{ "hold", do_hold },
 		{ NULL, NULL },
 	};
 

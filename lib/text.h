@@ -1,0 +1,25 @@
+/*
+ * Words that others have chosen, on their way to a terminal: a process names
+ * itself, a symbol and a path may hold any byte. Terminals obey some of them.
+ *
+ * They obey C0 and DEL; C1 as UTF-8 (U+0080 to U+009F) and, where the locale is
+ * not UTF-8, as the bare bytes 0x80 to 0x9f wherever they stand. Marks that turn
+ * the direction of text make a line read otherwise than it is. What is no UTF-8
+ * stands for nothing.
+ */
+#pragma once
+
+#include <stddef.h>
+
+/**
+ * text_clean() - put '?' for every byte that must not reach a terminal
+ * @text: changed in place, its length stays
+ * @but: control characters that may stay, such as "\n"
+ */
+void text_clean(char *text, const char *but);
+
+/*
+ * Where one name among other words is meant, it must not begin a line of its
+ * own: '?' for each newline. Programs (--json) get the rest of it as it is.
+ */
+void text_one_line(char *text);
