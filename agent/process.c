@@ -82,28 +82,6 @@ int process_stat_read(int dirfd, const char *path, struct process_stat *ret_stat
 
 /* --- opening ------------------------------------------------------------- */
 
-/* A /proc of another PID namespace would show us other people's processes. */
-static int proc_check(struct hf_diag *diag)
-{
-	char link[32];
-	ssize_t size = readlink("/proc/self", link, sizeof(link) - 1);
-	int r;
-
-	if (size < 0) {
-		r = hf_fail(diag, -errno, "cannot look at processes in /proc");
-		hf_hint(diag, "mount it: mount -t proc proc /proc");
-		return r;
-	}
-	link[size] = '\0';
-	if (strtol(link, NULL, 10) == getpid())
-		return 0;
-	hf_refuse(diag, "foreign-proc",
-		  "/proc belongs to another PID namespace");
-	hf_hint(diag, "enter the namespace with its own /proc, e.g. "
-		      "nsenter --pid --mount --target PID hotfix ...");
-	return -ECANCELED;
-}
-
 static int pid_check(pid_t pid, struct hf_diag *diag)
 {
 	if (pid <= 0)
@@ -113,7 +91,7 @@ static int pid_check(pid_t pid, struct hf_diag *diag)
 		return hf_refuse(diag, "self",
 				 "process %d is this hotfix command itself",
 				 (int)pid);
-	return proc_check(diag);
+	return procfs_check(diag);
 }
 
 static int no_such_process(pid_t pid, struct hf_diag *diag)
@@ -432,7 +410,10 @@ static long yama_scope(void)
 	return scope;
 }
 
-/* Another user namespace: its number shows, or it is hidden from us. */
+/* The number of the user namespace that is there from boot on. */
+#define FIRST_USER_NAMESPACE 0xeffffffdu
+
+/* Another one: its number shows, or it is hidden from us in a later one. */
 static bool foreign_user_namespace(const struct process *process)
 {
 	struct stat ours, theirs;
@@ -440,7 +421,7 @@ static bool foreign_user_namespace(const struct process *process)
 	if (stat("/proc/self/ns/user", &ours))
 		return false;
 	if (fstatat(process->dir, "ns/user", &theirs, 0))
-		return false;
+		return ours.st_ino != FIRST_USER_NAMESPACE;
 	return ours.st_ino != theirs.st_ino;
 }
 

@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "../lib/io.h"
 
@@ -25,6 +27,28 @@ static int proc_failed(const struct process *process, int error,
 		return process_denied(process, diag);
 	return hf_fail(diag, error, "cannot read %s of process %d", what,
 		       (int)process->pid);
+}
+
+int procfs_check(struct hf_diag *diag)
+{
+	char link[32] = "";
+	struct stat status;
+	int r;
+
+	/* Where we are not to be seen, the link is there and leads nowhere. */
+	if (readlink("/proc/self", link, sizeof(link) - 1) < 0 &&
+	    (errno != ENOENT || lstat("/proc/self", &status))) {
+		r = hf_fail(diag, -errno, "cannot look at processes in /proc");
+		hf_hint(diag, "mount it: mount -t proc proc /proc");
+		return r;
+	}
+	if (strtol(link, NULL, 10) == getpid())
+		return 0;
+	hf_refuse(diag, "foreign-proc",
+		  "/proc belongs to another PID namespace");
+	hf_hint(diag, "enter the namespace with its own /proc, e.g. "
+		      "nsenter --pid --mount --target PID hotfix ...");
+	return -ECANCELED;
 }
 
 /* --- mappings ------------------------------------------------------------ */

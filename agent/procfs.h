@@ -5,6 +5,14 @@
 
 #include "process.h"
 
+/*
+ * Whether /proc is there, and shows the processes that our numbers mean: one of
+ * another PID namespace would show us other people's.
+ *
+ * Return: 0; -ECANCELED (code "foreign-proc"); -errno.
+ */
+int procfs_check(struct hf_diag *diag);
+
 struct mapping {
 	struct range range;
 	int protection; /* PROT_* */

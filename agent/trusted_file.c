@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../lib/cleanup.h"
+#include "procfs.h"
 
 static int owner_check(const struct trust *trust, const char *path,
 		       const struct stat *status, struct hf_diag *diag)
@@ -111,9 +112,13 @@ static int path_check(int fd, const struct trust *trust, const char *name,
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	size = readlink(link, path, sizeof(path));
-	if (size < 0)
-		return hf_fail(diag, -errno, "cannot find the path of %s",
-			       name);
+	if (size < 0) {
+		int error = -errno;
+
+		r = procfs_check(diag);
+		return r ? r : hf_fail(diag, error,
+				       "cannot find the path of %s", name);
+	}
 	if ((size_t)size >= sizeof(path) || *path != '/')
 		return hf_refuse(diag, "untrusted-file",
 				 "%s: its directories cannot be looked at",
