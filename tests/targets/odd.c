@@ -116,6 +116,20 @@ static void do_mdwe(int nr, char **args)
 		answer("ok");
 }
 
+/* Its own user may not look at it any more. */
+static void do_undumpable(int nr, char **args)
+{
+	(void)nr, (void)args;
+	answer("%s", prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? strerror(errno) :
+							   "ok");
+}
+
+static void do_dumpable(int nr, char **args)
+{
+	(void)nr, (void)args;
+	answer("%d", prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+}
+
 /* --- memory -------------------------------------------------------------- */
 
 /* Takes every free page within 3 GiB of the program. */
@@ -283,6 +297,8 @@ int main(void)
 		{ "seccomp-mprotect", do_seccomp_mprotect },
 		{ "seccomp-memfd", do_seccomp_memfd },
 		{ "mdwe", do_mdwe },
+		{ "undumpable", do_undumpable },
+		{ "dumpable", do_dumpable },
 		{ "fill", do_fill },
 		{ "crowd", do_crowd },
 		{ "rwx", do_rwx },
