@@ -290,7 +290,7 @@ static long seen_syscall(const struct process *process, const struct seen *seen)
 	struct user_regs_struct regs = seen->thread.regs;
 
 	restart_name_syscall(process, &regs);
-	return (long)regs.orig_rax;
+	return regs_syscall(&regs);
 }
 
 /* The program counter of a thread that makes a call stands behind it. */
@@ -298,7 +298,7 @@ static hf_addr seen_code(const struct seen *seen)
 {
 	const struct user_regs_struct *regs = &seen->thread.regs;
 	bool runs = seen->thread.tid && seen->hit.value == regs->rip &&
-		    (int64_t)regs->orig_rax < 0;
+		    regs_syscall(regs) < 0;
 
 	return seen->hit.value - !runs;
 }

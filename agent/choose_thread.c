@@ -67,7 +67,7 @@ static int thread_suitability(const struct process *process,
 	/* A wait whose rest only the kernel knows would begin anew, if we die. */
 	if ((int64_t)thread->regs.rax == -ERESTART_RESTARTBLOCK)
 		return thread->regs.orig_rax == SYS_restart_syscall ? 2 : 3;
-	return (int64_t)thread->regs.orig_rax >= 0 ? 5 : 4;
+	return regs_syscall(&thread->regs) >= 0 ? 5 : 4;
 }
 
 static struct thread *best_thread(struct tracee *tracee,

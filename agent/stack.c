@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "restart.h"
+
 #define RED_ZONE 128
 #define CHUNK_WORDS 8192 /* below malloc's threshold for a mapping of its own */
 #define STACKS_MAX 8
@@ -286,7 +288,7 @@ static bool pc_is_hit(const struct stack_query *query,
 		      const struct thread *thread, struct stack_hit *ret_hit)
 {
 	hf_addr pc = thread->regs.rip;
-	bool in_syscall = (int64_t)thread->regs.orig_rax >= 0;
+	bool in_syscall = regs_syscall(&thread->regs) >= 0;
 	size_t range = range_of_code(query, pc);
 
 	if (range == query->nr_ranges && in_syscall)

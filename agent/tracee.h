@@ -20,9 +20,10 @@
  * plain EINTR after any stop, also one without a signal. Their result is turned
  * into the kernel's own "restart unless a handler runs", see restart.h, so that
  * the kernel decides when the thread goes on: a real signal still ends the call
- * with EINTR, our stop does not. Such a call waits its whole time anew. (Were
- * we to die in the microseconds between the stop and this, the EINTR would
- * stay: what a stop signal does to these calls as well, see signal(7).)
+ * with EINTR, our stop does not. Such a call waits its whole time anew, but not
+ * again and again. (Were we to die in the microseconds between the stop and
+ * this, the EINTR would stay: what a stop signal does to these calls as well,
+ * see signal(7).)
  *
  * A traced thread stops at every signal and at every clone and waits for us.
  * Threads that are seized and not held must therefore be served: every call

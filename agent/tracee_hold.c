@@ -127,7 +127,8 @@ void thread_look(struct tracee *tracee, struct thread *thread,
 {
 	if (thread->state != THREAD_HELD)
 		return;
-	if (!thread_get_regs(thread, NULL) && !thread_mend(thread, NULL))
+	if (!thread_get_regs(thread, NULL) && 
+	    !thread_mend(tracee->process, thread, NULL))
 		return;
 	thread->state = THREAD_RUNNING;
 	(void)thread_await(tracee, thread, patience);
@@ -307,7 +308,7 @@ int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
 bool thread_was_running(const struct thread *thread)
 {
 	return thread->state == THREAD_HELD && thread->regs_known &&
-	       (int64_t)thread->regs.orig_rax < 0;
+	       regs_syscall(&thread->regs) < 0;
 }
 
 void tracee_release(struct tracee *tracee, struct thread *thread)

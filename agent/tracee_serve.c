@@ -31,7 +31,7 @@ static void thread_answer(struct tracee *tracee, struct thread *thread,
 		 * traced: the kernel shows a tracer the ignored ones too.
 		 */
 		if (!thread_get_regs(thread, NULL))
-			(void)thread_mend(thread, NULL);
+			(void)thread_mend(tracee->process, thread, NULL);
 		break;
 	case STOP_SYSCALL:
 		break;

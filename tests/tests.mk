@@ -100,7 +100,8 @@ check-real: all
 # tried (tap_tried(), `tried` in live/lib.sh); the table adds that up.
 HOSTILE_TESTS ?= $(FAULT_TESTS) tests/live/seccomp.t tests/live/watched.t \
 		 tests/live/places.t \
-		 $(wildcard tests/live/hostile*.t)
+		 $(wildcard tests/live/hostile*.t) \
+		 tests/live/invisible.t
 .PHONY: check-hostile
 check-hostile: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(Q)rm -f $(O)/tried.tsv

@@ -7,9 +7,11 @@
  *   wake         ends each wait without a timeout once, in an orderly way
  *   due          until each with a timeout has come back once more
  *   report       "wrong N NAME RESULT", how many came back, the longest delay
+ *   stream       much data through a pipe; streamed: has it arrived?
  */
 #include "waiters_others.h"
 #include "waiters_sockets.h"
+#include "waiters_streams.h"
 
 #define WAITERS_MAX 128
 
@@ -213,15 +215,6 @@ static void do_report(int nr, char **args)
 	       forgot.ns / 1000, forgot.name);
 }
 
-/* Delays of before do not count. */
-static void do_forget(int nr, char **args)
-{
-	(void)nr, (void)args;
-	for (size_t i = 0; i < nr_waiters; i++)
-		atomic_store(&waiters[i].longest_ns, 0);
-	answer("ok");
-}
-
 static void do_value(int nr, char **args)
 {
 	(void)nr, (void)args;
@@ -239,7 +232,8 @@ int main(void)
 	static const struct command commands[] = {
 		{ "value", do_value },	 { "start", do_start },
 		{ "wake", do_wake },	 { "due", do_due },
-		{ "report", do_report }, { "forget", do_forget },
+		{ "report", do_report }, { "stream", do_stream },
+		{ "streamed", do_streamed },
 		{ NULL, NULL },
 	};
 
