@@ -160,6 +160,7 @@ static bool augmentation_parse(struct cursor *cursor, const char *letters,
 			break;
 		case 'P':
 			encoding = cursor_u8(cursor);
+			entry->has_handler = true;
 			if (encoding != ENCODING_OMIT)
 				cursor_number(cursor, encoding);
 			break;

@@ -34,6 +34,7 @@ struct cfi_entry {
 	uint64_t return_register;
 	uint8_t pointer_encoding;
 	bool signal_frame;	/* made by the kernel to run a handler */
+	bool has_handler;	/* for exceptions and forced unwinds: a personality */
 };
 
 /**

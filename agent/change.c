@@ -123,10 +123,14 @@ static int change_switch(const struct change *change,
 
 	if (!leaving)
 		return hf_fail(diag, -ENOMEM, "cannot switch");
-	for (size_t i = 0; i < controls->nr; i++)
+	for (size_t i = 0; i < controls->nr; i++) {
+		const struct control *control = &controls->entries[i];
+
 		if (change->is_going[i])
-			leaving[request.nr_leaving++] =
-				controls->entries[i].mapped;
+			leaving[request.nr_leaving++] = control->mapped;
+		if (change->is_coming[i] || change->is_going[i])
+			request.gates = control_gates(control);
+	}
 	return switch_run(&request, ret_result, diag);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "../lib/text.h"
+#include "gate.h"
 
 /* The layout is a format: a newer agent meets blocks of an older one. */
 static_assert(sizeof(struct control_write) == 40);
@@ -75,8 +76,10 @@ static void control_layout(const struct patch_file *patch,
 	block->control_size =
 		align_up(block->manifest_offset + block->manifest_size,
 			 HF_PAGE_SIZE);
-	block->total_size =
-		block->control_size + align_up(patch->image_size, HF_PAGE_SIZE);
+	block->gates_size = GATES_SIZE;
+	block->total_size = block->control_size +
+			    align_up(patch->image_size, HF_PAGE_SIZE) +
+			    block->gates_size;
 }
 
 uint64_t control_size(const struct patch_file *patch)
@@ -85,6 +88,23 @@ uint64_t control_size(const struct patch_file *patch)
 
 	control_layout(patch, &block);
 	return block.control_size;
+}
+
+uint64_t control_total_size(const struct patch_file *patch)
+{
+	struct control_block block;
+
+	control_layout(patch, &block);
+	return block.total_size;
+}
+
+hf_addr control_gates(const struct control *control)
+{
+	const struct control_block *block = &control->block;
+
+	return control->damaged || !block->gates_size ?
+		       0 :
+		       block->base + block->total_size - block->gates_size;
 }
 
 /* Where the hooks will stand; one that is outside of the patch is none. */
@@ -116,7 +136,6 @@ static void control_identify(const struct patch_file *patch,
 	memset(block->name, 0, sizeof(block->name));
 	memcpy(block->name, patch->manifest->name,
 	       strnlen(patch->manifest->name, sizeof(block->name) - 1));
-	memset(block->reserved, 0, sizeof(block->reserved));
 }
 
 int control_encode(const struct patch_file *patch, hf_addr base,
@@ -283,7 +302,9 @@ static bool size_is_sane(const struct control_block *block,
 	    block->total_size % HF_PAGE_SIZE ||
 	    block->control_size < sizeof(*block) ||
 	    block->control_size > CONTROL_SIZE_MAX ||
-	    block->control_size > block->total_size)
+	    block->control_size > block->total_size ||
+	    (block->gates_size && block->gates_size != GATES_SIZE) ||
+	    block->gates_size > block->total_size - block->control_size)
 		return false;
 	/* Behind it may be other anonymous memory. */
 	return extent->anonymous ? block->total_size <= mapped :

@@ -10,6 +10,8 @@
  *                 | manifest JSON                    |
  *   + control_size+----------------------------------+
  *                 | the patch's segments             | r--, r-x, rw-
+ *                 +----------------------------------+
+ *                 | return gates (gate.h)            | r-x
  *   + total_size  +----------------------------------+
  *
  * Life of a state; each arrow is one 4-byte store made after what it claims:
@@ -99,7 +101,7 @@ struct control_block {
 	uint32_t build_id_size;
 	uint8_t build_id[BUILD_ID_SIZE_MAX]; /* of the target module */
 	char name[64];
-	uint8_t reserved[4];
+	uint32_t gates_size; /* of the last bytes of the image; 0: no gates */
 };
 
 /* A control block read back into our memory and checked. */
@@ -123,8 +125,12 @@ struct controls {
 
 const char *control_state_name(enum control_state state);
 
-/* Bytes that the control pages of @patch take, page-aligned. */
+/* Bytes that the control pages of @patch take, page-aligned; and its image. */
 uint64_t control_size(const struct patch_file *patch);
+uint64_t control_total_size(const struct patch_file *patch);
+
+/* Where the return gates of an image stand; 0: it has none. */
+hf_addr control_gates(const struct control *control);
 
 /**
  * control_encode() - the control pages of a patch about to be mapped

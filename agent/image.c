@@ -99,6 +99,8 @@ static int page_protection(const struct image *image, uint64_t offset)
 
 	if (offset < image->control_size)
 		return PROT_READ;
+	if (offset >= image->total_size - image->gates_size)
+		return PROT_READ | PROT_EXEC;
 	for (size_t i = 0; i < patch->nr_segments; i++) {
 		const struct patch_segment *segment = &patch->segments[i];
 

@@ -23,7 +23,8 @@ struct image {
 	hf_addr base;
 	uint64_t control_size;
 	uint64_t total_size;
-	uint8_t *bytes; /* total_size bytes, control pages and relocated patch */
+	uint64_t gates_size; /* of its last bytes */
+	uint8_t *bytes; /* total_size bytes, as they shall stand there */
 	const struct patch_file *patch; /* protections; borrowed */
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "gate.h"
 #include "staging.h"
 #include "stack.h"
 #include "switch.h"
@@ -108,11 +109,24 @@ static int memory_look(const struct target *target, struct range image,
 	return 1;
 }
 
-/* A hook is the only code that runs before a site leads there. */
-static bool never_entered(const struct control *control)
+/* A thread inside a busy function may be about to return through it. */
+static bool gates_in_use(const struct process *process,
+			 const struct control *control)
+{
+	hf_addr base = control_gates(control);
+	struct gates gates;
+
+	return base && (gates_read(process, base, &gates) < 0 ||
+			gates_used(&gates));
+}
+
+/* Hooks and gates are the only code that runs before a site leads there. */
+static bool never_entered(const struct process *process,
+			  const struct control *control)
 {
 	return control->block.state == CONTROL_STAGED &&
-	       !control->block.hooks[HOOK_PRE_APPLY];
+	       !control->block.hooks[HOOK_PRE_APPLY] &&
+	       !gates_in_use(process, control);
 }
 
 int retire_image(struct target *target, const struct control *control,
@@ -124,7 +138,7 @@ int retire_image(struct target *target, const struct control *control,
 	int r = 0;
 
 	ret_reason[0] = '\0';
-	if (never_entered(control))
+	if (never_entered(target->process, control))
 		return staging_unmap(target->process, image, diag);
 	if (keeper) {
 		snprintf(ret_reason, reason_size,

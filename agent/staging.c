@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "borrow.h"
+#include "gate.h"
 #include "place.h"
 #include "verify.h"
 
@@ -192,7 +193,7 @@ int staging_plan(const struct target *target, const struct patch_file *patch,
 			  manifest->target.name, &staging->module, diag);
 	if (r < 0)
 		return r;
-	staging->total_size = control_size(patch) + patch->image_size;
+	staging->total_size = control_total_size(patch);
 	r = place_find(&target->mappings, staging->module->range, REACH,
 		       staging->total_size, link_highest_end(patch),
 		       &staging->base, diag);
@@ -277,6 +278,7 @@ static int image_fill(const struct target *target,
 			  image->bytes + image->control_size, diag);
 	if (r < 0)
 		return r;
+	gates_encode(image->bytes + image->total_size - image->gates_size);
 	return control_encode(staging->patch, image->base, &block,
 			      staging->sites, staging->nr_sites,
 			      staging->ranges, staging->nr_ranges, image->bytes,
@@ -295,6 +297,7 @@ int staging_map(const struct target *target, const struct staging *staging,
 		.base = staging->base,
 		.control_size = control_size(staging->patch),
 		.total_size = staging->total_size,
+		.gates_size = GATES_SIZE,
 		.patch = staging->patch,
 	};
 	owned(free_p) void *bytes = calloc(1, image.total_size);

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
 #include "foreign_bytes.h"
+#include "gather.h"
 #include "stack.h"
 #include "urgency.h"
 
@@ -21,6 +21,11 @@
 #define FIRST_GAP_NS (100 * NS_PER_US)
 #define LONGEST_GAP_NS (50 * NS_PER_MS)
 
+/* So long the ordinary looks are given a chance, and then between two times of
+ * gathering as many times as long as it took. */
+#define GATHER_AFTER_NS (20 * NS_PER_MS)
+#define GATHER_SHARE 10
+
 struct attempt {
 	const struct switch_request *request;
 	struct switch_result *result;
@@ -29,6 +34,7 @@ struct attempt {
 	struct range *ranges; /* of the transition, as the stack check wants */
 	uint8_t (*before)[15]; /* what stood at each store before the stop */
 	uint64_t stopped_at_ns;
+	uint64_t gather_from_ns; /* not before */
 	struct busy *busy; /* who was in the way */
 };
 
@@ -37,6 +43,16 @@ static bool pause_exceeded(const struct attempt *attempt)
 	uint64_t limit = attempt->request->options->max_pause_ns;
 
 	return limit && monotonic_ns() - attempt->stopped_at_ns > limit;
+}
+
+/* Return: how long the stop has lasted until now. */
+static uint64_t stop_note(const struct attempt *attempt)
+{
+	uint64_t stop_ns = monotonic_ns() - attempt->stopped_at_ns;
+
+	if (stop_ns > attempt->result->longest_stop_ns)
+		attempt->result->longest_stop_ns = stop_ns;
+	return stop_ns;
 }
 
 static struct stack_query attempt_query(const struct attempt *attempt,
@@ -254,11 +270,126 @@ static int attempt_held(struct attempt *attempt, struct hf_diag *diag)
 	return sites_switch(attempt, diag);
 }
 
-static unsigned int hold_timeout_ms(const struct tracee *tracee)
+/* The end of the time that a stop may take; UINT64_MAX: no end. */
+static uint64_t stop_deadline_ns(const struct attempt *attempt)
 {
-	return HOLD_TIMEOUT_MS +
-	       HOLD_TIMEOUT_PER_THREAD_MS * (unsigned int)tracee->nr_threads;
+	uint64_t limit_ns = attempt->request->options->max_pause_ns;
+
+	return limit_ns ? attempt->stopped_at_ns + limit_ns : UINT64_MAX;
 }
+
+/* For a joint stop that must be over by then, in whole milliseconds. */
+static unsigned int hold_timeout_ms(const struct attempt *attempt,
+				    uint64_t deadline_ns)
+{
+	unsigned int longest_ms =
+		HOLD_TIMEOUT_MS + HOLD_TIMEOUT_PER_THREAD_MS *
+				  (unsigned int)attempt->tracee->nr_threads;
+	uint64_t now_ns = monotonic_ns(), left_ms = 1;
+
+	if (deadline_ns > now_ns)
+		left_ms += (deadline_ns - now_ns) / NS_PER_MS;
+	return left_ms < longest_ms ? (unsigned int)left_ms : longest_ms;
+}
+
+/* --- busy functions -------------------------------------------------------- */
+
+/* Every thread that is inside. Return: 0; -EBUSY one cannot be caught; -errno. */
+static int gather_catch_all(const struct attempt *attempt,
+			    struct gather *gather, struct hf_diag *diag)
+{
+	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
+		const struct thread *thread = &attempt->tracee->threads[i];
+		struct stack_hit hit;
+		int r;
+
+		if (thread->state == THREAD_GONE)
+			continue;
+		r = stack_check(&gather->query, thread, &hit, diag);
+		if (r > 0)
+			r = gather_catch(gather, thread) ? -EBUSY : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * Catches who is inside, waits for them to come out, stops the others and looks
+ * again. Return: as attempt_held(); -EAGAIN others have gone in meanwhile;
+ * -EBUSY somebody cannot be caught, or stays inside.
+ */
+static int gather_round(struct attempt *attempt, struct gather *gather,
+			uint64_t deadline_ns, struct hf_diag *diag)
+{
+	int r = gather_catch_all(attempt, gather, diag);
+
+	if (r < 0)
+		return r;
+	if (gather_wait(gather, deadline_ns))
+		return -EBUSY;
+	r = tracee_hold_all(attempt->tracee,
+			    hold_timeout_ms(attempt, deadline_ns), diag);
+	if (r < 0)
+		return r == -ETIMEDOUT ? -EBUSY : r;
+	r = attempt_held(attempt, diag);
+	return r == -EBUSY ? -EAGAIN : r;
+}
+
+/*
+ * With every thread held and some inside: those that come out are kept until
+ * all are. The stop so far ends with it, and a new one begins. Return: as
+ * attempt_run(), with every thread held in success.
+ */
+static int attempt_gather(struct attempt *attempt, struct hf_diag *diag)
+{
+	const struct switch_request *request = attempt->request;
+	uint64_t deadline_ns;
+	struct gather gather = {
+		.tracee = attempt->tracee,
+		.query = attempt_query(attempt, attempt->ranges,
+				       request->transition->nr_ranges),
+	};
+	int r;
+
+	if (gates_read(request->target->process, request->gates, &gather.gates))
+		return -EBUSY;
+	stop_note(attempt);
+	attempt->stopped_at_ns = monotonic_ns();
+	deadline_ns = stop_deadline_ns(attempt);
+	if (deadline_ns == UINT64_MAX)
+		deadline_ns = attempt->stopped_at_ns + SWITCH_GATHER_NS;
+	do {
+		r = gather_round(attempt, &gather, deadline_ns, diag);
+	} while (r == -EAGAIN && monotonic_ns() < deadline_ns);
+	if (r == 0)
+		gather_succeed(&gather);
+	else
+		gather_give_up(&gather, hold_timeout_ms(attempt, UINT64_MAX));
+	attempt->gather_from_ns =
+		monotonic_ns() +
+		GATHER_SHARE * (monotonic_ns() - attempt->stopped_at_ns);
+	return r == -EAGAIN ? -EBUSY : r;
+}
+
+/*
+ * From when on it may be tried. Never: a coroutine that does not run returns to
+ * nobody, and a shadow stack knows every return address.
+ */
+static uint64_t gather_first_ns(const struct attempt *attempt)
+{
+	const struct switch_request *request = attempt->request;
+	const struct process *process = request->target->process;
+	struct thread_status status;
+
+	if (!request->gates || request->options->scan_all ||
+	    thread_status_read(process, process->pid, &status, NULL) ||
+	    status.shadow_stack)
+		return UINT64_MAX;
+	return monotonic_ns() + GATHER_AFTER_NS;
+}
+
+/* --- one try ----------------------------------------------------------------- */
 
 /*
  * Hold, check, write, let run. Nothing is held or traced afterwards.
@@ -280,17 +411,20 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 	attempt->tracee = tracee;
 	urgency = urgency_begin();
 	attempt->stopped_at_ns = monotonic_ns();
-	r = tracee_hold_all(tracee, hold_timeout_ms(tracee), diag);
-	if (r == 0) {
+	r = tracee_hold_all(
+		tracee, hold_timeout_ms(attempt, stop_deadline_ns(attempt)),
+		diag);
+	if (r == 0)
 		r = attempt_held(attempt, diag);
-		tracee_release_all(tracee);
-	}
-	stop_ns = monotonic_ns() - attempt->stopped_at_ns;
+	else if (r == -ETIMEDOUT && pause_exceeded(attempt))
+		r = -ETIME;
+	if (r == -EBUSY && attempt->stopped_at_ns >= attempt->gather_from_ns)
+		r = attempt_gather(attempt, diag);
+	tracee_release_all(tracee);
+	stop_ns = stop_note(attempt);
 	urgency_end(&urgency);
 	result->attempts++;
 	result->nr_threads = tracee->nr_threads;
-	if (stop_ns > result->longest_stop_ns)
-		result->longest_stop_ns = stop_ns;
 	if (r == 0)
 		result->pause_ns = stop_ns;
 	return r;
@@ -409,6 +543,7 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 	uint64_t began_ns = monotonic_ns(), gap_ns = FIRST_GAP_NS;
 	int r;
 
+	attempt->gather_from_ns = gather_first_ns(attempt);
 	for (;;) {
 		r = attempt_prepare_and_run(attempt, diag);
 		result->wait_ns = monotonic_ns() - began_ns;

@@ -11,10 +11,16 @@
  * When the check finds a thread inside, everything runs again, untraced, and
  * after a growing gap there is another try, until the wait is used up. A stop
  * that exceeds the allowed pause is given up in the same way.
+ *
+ * Where that was in vain for a while, threads that leave are kept for the next
+ * tries, see gather.h, for as long as a stop may take: --max-pause, or
+ * SWITCH_GATHER_NS. So a function that is always busy is switched when every
+ * activation of it ends within that time.
  */
 #pragma once
 
 #include "busy.h"
+#include "clock.h"
 #include "operation.h"
 #include "target.h"
 #include "transition.h"
@@ -26,6 +32,9 @@ enum switch_step {
 	SWITCH_UNDONE, /* one failed, and all are taken back */
 };
 
+/* The longest that a thread is kept while others are still inside. */
+#define SWITCH_GATHER_NS (20 * NS_PER_MS)
+
 struct switch_request {
 	struct target *target; /* mappings and modules are read afresh */
 	const struct transition *transition;
@@ -36,6 +45,7 @@ struct switch_request {
 	 */
 	const struct range *leaving;
 	size_t nr_leaving;
+	hf_addr gates; /* return gates for busy functions; 0: none */
 	/*
 	 * Told of each step, to put it on record in the target. A failure of
 	 * the first two undoes the switch. NULL: nobody is told.

@@ -50,6 +50,7 @@ struct thread {
 	enum thread_state state;
 	bool group_stopped; /* job control: stays stopped after we leave */
 	bool awaited;	    /* whoever waits for its stop wants to keep it */
+	bool kept;	    /* stays held when all are released */
 	bool at_event_stop; /* the held thread stands where hold put it */
 	bool in_syscall;    /* stands between a call's entry and exit stop */
 	int pending_signal; /* given back at release, 0: none */
@@ -107,8 +108,8 @@ DEFINE_CLEANUP(struct tracee, tracee_free)
 int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
 		    struct hf_diag *diag);
 
-/* Lets every held thread run; those outside system calls first. They stay
- * traced. */
+/* Lets every held thread run that is not kept; those outside system calls first.
+ * They stay traced. */
 void tracee_release_all(struct tracee *tracee);
 
 /**
@@ -124,6 +125,13 @@ void tracee_serve(struct tracee *tracee, unsigned int duration_us);
 /* Stops one thread, preferably one that sleeps. As tracee_hold_all(). */
 int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
 		    struct thread **ret_thread, struct hf_diag *diag);
+
+/*
+ * To stop a thread without waiting for it: asked once, it is held when
+ * tracee_collect() says so, now or later. Until then it is nobody else's.
+ */
+void tracee_ask(struct thread *thread);
+bool tracee_collect(struct tracee *tracee, struct thread *thread);
 
 /* Lets one held thread run. */
 void tracee_release(struct tracee *tracee, struct thread *thread);

@@ -303,6 +303,27 @@ int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
 		      tracee_ended(tracee, diag);
 }
 
+void tracee_ask(struct thread *thread)
+{
+	if (thread->state == THREAD_RUNNING && !thread->awaited)
+		thread_interrupt(thread);
+}
+
+bool tracee_collect(struct tracee *tracee, struct thread *thread)
+{
+	struct patience patience = patience_ms(0);
+	enum stop stop;
+
+	while (thread->state == THREAD_RUNNING &&
+	       (stop = thread_poll(thread)) != STOP_NONE)
+		thread_pass_on(tracee, thread, stop);
+	if (thread->state != THREAD_HELD)
+		return false;
+	thread->awaited = false;
+	thread_look(tracee, thread, &patience);
+	return thread->state == THREAD_HELD;
+}
+
 /* --- release ------------------------------------------------------------- */
 
 bool thread_was_running(const struct thread *thread)
@@ -321,11 +342,13 @@ void tracee_release(struct tracee *tracee, struct thread *thread)
 void tracee_release_all(struct tracee *tracee)
 {
 	for (size_t i = 0; i < tracee->nr_threads; i++)
-		if (thread_was_running(&tracee->threads[i]))
+		if (thread_was_running(&tracee->threads[i]) &&
+		    !tracee->threads[i].kept)
 			tracee_release(tracee, &tracee->threads[i]);
 	for (size_t i = 0; i < tracee->nr_threads; i++) {
 		tracee->threads[i].awaited = false;
-		tracee_release(tracee, &tracee->threads[i]);
+		if (!tracee->threads[i].kept)
+			tracee_release(tracee, &tracee->threads[i]);
 	}
 	for (size_t i = 0; i < tracee->nr_newcomers; i++) {
 		tracee->newcomers[i].awaited = false;

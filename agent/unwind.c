@@ -511,6 +511,7 @@ static bool frame_add(struct unwind_frames *frames, unw_cursor_t *cursor,
 	frames->pcs[i] = pc;
 	frames->stack_pointers[i] = stack_pointer;
 	frames->returns[i] = is_return;
+	frames->has_handler[i] = false;
 	frames->nr++;
 	return true;
 }
@@ -529,6 +530,7 @@ static void frames_walk(struct unwinder *unwinder, unw_cursor_t *cursor,
 		if (!frame_look_up(unwinder, unwind_frame_code(frames, i),
 				   &outermost))
 			return;
+		frames->has_handler[i] = unwinder->entry.has_handler;
 		if (outermost) {
 			frames->complete = true;
 			return;

@@ -25,6 +25,8 @@ struct unwind_frames {
 	hf_addr stack_pointers[UNWIND_FRAMES_MAX];
 	/* The pc is where a callee returns to: what runs is the call before. */
 	bool returns[UNWIND_FRAMES_MAX];
+	/* An exception or a forced unwind would run something of it. */
+	bool has_handler[UNWIND_FRAMES_MAX];
 	size_t nr;
 	bool complete;
 	/*

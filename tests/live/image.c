@@ -12,6 +12,7 @@
 
 #include "../../agent/borrow.h"
 #include "../../agent/control.h"
+#include "../../agent/gate.h"
 #include "../../agent/image.h"
 #include "../../agent/link.h"
 #include "../../agent/operation.h"
@@ -44,7 +45,7 @@ static const struct patch_file patch = {
 /* mov $42, %eax; ret */
 static const uint8_t answer_42[] = { 0xb8, 0x2a, 0, 0, 0, 0xc3 };
 
-static uint8_t image_bytes[0x5000];
+static uint8_t image_bytes[0x6000];
 
 static void image_build(const struct program *program, struct image *image)
 {
@@ -56,13 +57,15 @@ static void image_build(const struct program *program, struct image *image)
 	*image = (struct image){
 		.control_size = control_size(&patch), .patch = &patch,
 		.bytes = image_bytes,
-		.total_size = control_size(&patch) + patch.image_size,
+		.total_size = control_total_size(&patch),
+		.gates_size = GATES_SIZE,
 	};
 	place_find(&program->mappings, program->modules.entries[0].range,
 		   PLACE_REACH, image->total_size, UINT64_MAX, &image->base,
 		   NULL);
 	link_relocate(&patch, &none, image->base + image->control_size,
 		      image_bytes + image->control_size, NULL);
+	gates_encode(image_bytes + image->total_size - GATES_SIZE);
 	control_encode(&patch, image->base, &block, NULL, 0, NULL, 0,
 		       image_bytes, NULL);
 }
@@ -150,7 +153,7 @@ static void check_standing(struct program *program, const struct image *image,
 {
 	static const int protections[] = {
 		PROT_READ, PROT_READ, PROT_READ | PROT_EXEC, PROT_READ,
-		PROT_READ | PROT_WRITE,
+		PROT_READ | PROT_WRITE, PROT_READ | PROT_EXEC,
 	};
 	uint8_t found[sizeof(image_bytes)];
 

@@ -60,6 +60,13 @@ $(TARGET_DIR)/calc-%: tests/targets/calc.c tests/targets/target.h
 
 TARGET_LDFLAGS_filtered := -lseccomp
 
+# The same with something to be done when the caller's frame is unwound.
+TARGETS += $(TARGET_DIR)/crowded-cleanup
+$(TARGET_DIR)/crowded-cleanup: tests/targets/crowded.c tests/targets/target.h
+	@mkdir -p $(@D)
+	$(call say,TARGET,$@)
+	$(Q)$(CC) $(TARGET_CFLAGS) -DCLEANUP -fexceptions -o $@ $< $(TARGET_LDFLAGS)
+
 # A 32-bit program, from assembly: no 32-bit C library is needed.
 TARGETS += $(TARGET_DIR)/tiny32
 $(TARGET_DIR)/tiny32: tests/targets/tiny32.S

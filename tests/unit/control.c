@@ -28,7 +28,7 @@ static struct manifest manifest = {
 };
 static const struct patch_file patch = {
 	.manifest = &manifest, .manifest_json = "not json",
-	.manifest_json_size = 8, .image_size = 0x2800, .digest = { 9, 8, 7 },
+	.manifest_json_size = 8, .image_size = 0x1800, .digest = { 9, 8, 7 },
 };
 
 static struct control_site site_make(hf_addr function, uint8_t new_byte)
@@ -188,6 +188,8 @@ TEST(lies)
 		{ FIELD(build_id_size), 4, 65 },
 		{ FIELD(name), 1, '/' },
 		{ FIELD(name), 1, 0 },
+		{ FIELD(gates_size), 4, 1 },
+		{ FIELD(gates_size), 4, 0x4000 },
 		{ SITE(strategy), 4, 3 },
 		{ SITE(nr_writes), 4, 0 },
 		{ SITE(nr_writes), 4, 3 },
