@@ -101,7 +101,7 @@ check-real: all
 HOSTILE_TESTS ?= $(FAULT_TESTS) tests/live/seccomp.t tests/live/watched.t \
 		 tests/live/places.t tests/live/crowded.t \
 		 $(wildcard tests/live/hostile*.t) \
-		 tests/live/invisible.t
+		 tests/live/invisible.t $(O)/tests/live/contract
 .PHONY: check-hostile
 check-hostile: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(Q)rm -f $(O)/tried.tsv

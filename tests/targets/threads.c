@@ -148,6 +148,7 @@ static void do_cancel(int nr, char **args)
 static atomic_bool stop;
 static atomic_ulong nr_rounds, nr_broken;
 static volatile int contract_unit = 1;
+static long contract_nap_ns = 50000;
 
 /* Undoes what the caller did: both must speak of the same unit. */
 PATCHABLE int contract_take(int sum)
@@ -155,16 +156,27 @@ PATCHABLE int contract_take(int sum)
 	return sum - contract_unit;
 }
 
+/* Time passes between the two: now and then a thread sleeps there. */
+PATCHABLE void contract_between(int sum)
+{
+	if (sum % 512 == 0)
+		nanosleep(&(struct timespec){ 0, 1 }, NULL);
+}
+
 PATCHABLE int contract_give(int sum)
 {
-	return contract_take(sum + contract_unit);
+	int given = sum + contract_unit;
+
+	contract_between(sum);
+	return contract_take(given);
 }
 
 static void *contract_run(void *unused)
 {
 	for (int i = 0; !atomic_load(&stop); i = (i + 1) & 0xffff) {
 		if (i % 256 == 0)
-			nanosleep(&(struct timespec){ 0, 50000 }, NULL);
+			nanosleep(&(struct timespec){ 0, contract_nap_ns },
+				  NULL);
 		if (contract_give(i) != i)
 			atomic_fetch_add(&nr_broken, 1);
 		atomic_fetch_add(&nr_rounds, 1);
@@ -175,8 +187,11 @@ static void *contract_run(void *unused)
 	return unused;
 }
 
+/* contract N [US]: N threads, which nap so long after every 256 calls. */
 static void do_contract(int nr, char **args)
 {
+	if (nr > 2)
+		contract_nap_ns = number(nr, args, 2) * 1000L;
 	for (int i = 0; i < number(nr, args, 1); i++)
 		if (thread_start(NULL, contract_run, NULL))
 			abort();
