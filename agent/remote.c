@@ -26,6 +26,7 @@
 
 #include "choose_thread.h"
 #include "restart.h"
+#include "rseq.h"
 
 #define RED_ZONE 128
 /* Room below the frame, for a signal handler after our death. */
@@ -86,6 +87,7 @@ static int thread_save(struct remote *remote, const struct mappings *mappings,
 	int r;
 
 	remote->regs = thread->regs;
+	rseq_abort(remote->tracee->process, thread, &remote->regs);
 	remote->stack_floor = thread_stack_floor(remote->tracee->process,
 						 mappings, &remote->regs);
 	remote->xstate_size = sizeof(remote->xstate);

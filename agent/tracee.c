@@ -217,6 +217,30 @@ int thread_set_signal_mask(const struct thread *thread, uint64_t mask,
 	return 0;
 }
 
+/* Spelled out: not all headers have it. */
+#define GET_RSEQ_CONFIGURATION 0x420f
+struct rseq_configuration {
+	uint64_t area;
+	uint32_t size;
+	uint32_t signature;
+	uint32_t flags;
+	uint32_t pad;
+};
+
+int thread_get_rseq(const struct thread *thread, hf_addr *ret_area,
+		    uint32_t *ret_signature)
+{
+	struct rseq_configuration found = { 0 };
+
+	if (trace(GET_RSEQ_CONFIGURATION, thread->tid, sizeof(found),
+		  (uintptr_t)&found) < 0 ||
+	    !found.area)
+		return -ENOENT;
+	*ret_area = found.area;
+	*ret_signature = found.signature;
+	return 0;
+}
+
 /* --- signals and filters ------------------------------------------------- */
 
 int thread_suspend_seccomp(const struct thread *thread, bool suspend)

@@ -161,6 +161,14 @@ int thread_get_signal_mask(const struct thread *thread, uint64_t *ret_mask,
 int thread_set_signal_mask(const struct thread *thread, uint64_t mask,
 			   struct hf_diag *diag);
 
+/*
+ * Where the thread has its struct rseq, and the signature of its handlers.
+ *
+ * Return: 0; -ENOENT: nowhere, or the kernel (before 5.13) does not say.
+ */
+int thread_get_rseq(const struct thread *thread, hf_addr *ret_area,
+		    uint32_t *ret_signature);
+
 /* --- running a held thread ----------------------------------------------- */
 
 /* What a thread that was let run came back with. */

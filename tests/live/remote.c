@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 
@@ -318,6 +319,83 @@ TEST(borrowed_calls_undisturbed)
 	child_say(&s.child, "quit\n");
 	CHECK_EQ(child_reap(&s.child), 0);
 	session_end(&s);
+}
+
+/* --- restartable sequences ------------------------------------------------ */
+
+struct sequences {
+	unsigned long begun, aborted, forgotten;
+};
+
+/*
+ * Sequences of some milliseconds, rseq(2). The kernel forgets a sequence only
+ * when it sends the thread to the handler: one that is still inside and reads 0
+ * has been interrupted and goes on all the same.
+ */
+static void sequences_run(void *argument)
+{
+	struct sequences *sequences = argument;
+	struct rseq *rseq = (void *)((char *)__builtin_thread_pointer() +
+				     __rseq_offset);
+
+	puts("ready");
+	for (;;) {
+		unsigned long rounds = 10000000, result = 0;
+
+		sequences->begun++;
+		__asm__ volatile(
+			".pushsection __rseq_cs, \"aw\"\n\t"
+			".balign 32\n"
+			"3: .long 0, 0\n\t"
+			".quad 1f, 2f - 1f, 4f\n\t"
+			".popsection\n\t"
+			"lea 3b(%%rip), %%rax\n\t"
+			"mov %%rax, %c[cs](%[rseq])\n\t"
+			"1: cmpq $0, %c[cs](%[rseq])\n\t"
+			"je 5f\n\t"
+			"dec %[rounds]\n\t"
+			"jnz 1b\n\t"
+			"2: jmp 6f\n\t"
+			".long 0x53053053\n"
+			"4: mov $1, %[result]\n\t"
+			"jmp 6f\n"
+			"5: mov $2, %[result]\n"
+			"6: movq $0, %c[cs](%[rseq])\n\t"
+			: [rounds] "+r"(rounds), [result] "+r"(result)
+			: [rseq] "r"(rseq),
+			  [cs] "i"(offsetof(struct rseq, rseq_cs))
+			: "rax", "memory", "cc");
+		sequences->aborted += result == 1;
+		sequences->forgotten += result == 2;
+	}
+}
+
+TEST(restartable_sequences_abort)
+{
+	struct sequences *sequences =
+		mmap(NULL, sizeof(*sequences), PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct session s;
+
+	if (!__rseq_size)
+		SKIP("no rseq here");
+	CHECK(sequences != MAP_FAILED);
+	child_fork(&s.child, sequences_run, sequences);
+	CHECK_DONE(session_open(&s));
+	CHECK_DONE(session_seize(&s));
+	for (int i = 0; i < 50; i++) {
+		CHECK_DONE(tracee_hold_all(s.tracee, TIMEOUT_MS, &diag));
+		CHECK_DONE(begin_on(&s, 0));
+		CHECK_EQ(call0(&s, SYS_getpid), s.child.pid);
+		CHECK_DONE(remote_end(take_ptr(s.remote), &diag));
+		tracee_release_all(s.tracee);
+		tracee_serve(s.tracee, 2000);
+	}
+	CHECK_DONE(session_finish(&s));
+	CHECK_EQ(sequences->forgotten, 0);
+	CHECK(sequences->aborted >= 20);
+	session_end(&s);
+	munmap(sequences, sizeof(*sequences));
 }
 
 /* The usual way: one thread is stopped, the others run. */
