@@ -55,6 +55,13 @@ static uint64_t stop_note(const struct attempt *attempt)
 	return stop_ns;
 }
 
+/* One stop is over, and another begins. */
+static void stop_again(struct attempt *attempt)
+{
+	stop_note(attempt);
+	attempt->stopped_at_ns = monotonic_ns();
+}
+
 static struct stack_query attempt_query(const struct attempt *attempt,
 					const struct range *ranges,
 					size_t nr_ranges)
@@ -344,7 +351,7 @@ static int gather_round(struct attempt *attempt, struct gather *gather,
 static int attempt_gather(struct attempt *attempt, struct hf_diag *diag)
 {
 	const struct switch_request *request = attempt->request;
-	uint64_t deadline_ns;
+	uint64_t began_ns, deadline_ns;
 	struct gather gather = {
 		.tracee = attempt->tracee,
 		.query = attempt_query(attempt, attempt->ranges,
@@ -354,21 +361,22 @@ static int attempt_gather(struct attempt *attempt, struct hf_diag *diag)
 
 	if (gates_read(request->target->process, request->gates, &gather.gates))
 		return -EBUSY;
-	stop_note(attempt);
-	attempt->stopped_at_ns = monotonic_ns();
+	stop_again(attempt);
+	began_ns = attempt->stopped_at_ns;
 	deadline_ns = stop_deadline_ns(attempt);
 	if (deadline_ns == UINT64_MAX)
-		deadline_ns = attempt->stopped_at_ns + SWITCH_GATHER_NS;
+		deadline_ns = began_ns + SWITCH_GATHER_NS;
 	do {
 		r = gather_round(attempt, &gather, deadline_ns, diag);
 	} while (r == -EAGAIN && monotonic_ns() < deadline_ns);
-	if (r == 0)
+	if (r == 0) {
 		gather_succeed(&gather);
-	else
+	} else {
+		stop_again(attempt);
 		gather_give_up(&gather, hold_timeout_ms(attempt, UINT64_MAX));
+	}
 	attempt->gather_from_ns =
-		monotonic_ns() +
-		GATHER_SHARE * (monotonic_ns() - attempt->stopped_at_ns);
+		monotonic_ns() + GATHER_SHARE * (monotonic_ns() - began_ns);
 	return r == -EAGAIN ? -EBUSY : r;
 }
 

@@ -110,7 +110,7 @@ test_one_stays()
 {
 	crowd_target crowded 8 1000 sleep
 	expect stay ok
-	refused 4 'busy|inside' apply "$FIX" -p $PID --wait 300ms
+	refused 4 'inside|would not stop' apply "$FIX" -p $PID --wait 300ms
 	calls_are old
 	tried "function that a thread never leaves" 1 0 0 0
 }
@@ -120,7 +120,7 @@ test_one_stays()
 test_clean_ups_in_tables()
 {
 	crowd_target crowded-cleanup 16 1000 sleep
-	refused 4 'busy|inside' apply "$FIX" -p $PID --wait 1s
+	refused 4 'inside|would not stop' apply "$FIX" -p $PID --wait 1s
 	calls_are old
 }
 
