@@ -132,8 +132,55 @@ report_waits()
 	NR_FORGOT=${BASH_REMATCH[3]} LATE_FORGOT=${BASH_REMATCH[4]}
 }
 
+# What the kernel keeps for a thread (masks, stacks, bases, class, lists), asked
+# for by threads that run, sleep and handle a signal; and signals that wait.
+test_nothing_of_a_thread_changes()
+{
+	local count=20 changed
+	[ -z "${HOSTILE:-}" ] || count=1000
+	start_target unmoved
+	fix_value two unmoved 2
+	expect start ok
+	snapshot
+	cycles $count two
+	ask report
+	read -r _ _ _ changed _ <<<"$ANSWER"
+	tried "invisible: what the kernel keeps for a thread" $count 0 \
+		$changed 0
+	is $changed 0 "$ANSWER"
+	unchanged
+	expect pending '1.1 1.2 1.3 2.1 2.2 2.3 '
+	finish
+}
+
+# Registers, vector registers, the floating point stack, flags, the red zone: of
+# a thread that runs and of one that sleeps.
+test_registers_stay()
+{
+	local count=20 running sleeping
+	[ -z "${HOSTILE:-}" ] || count=1000
+	grep -qw avx2 /proc/cpuinfo || skip 'no AVX2'
+	start_target remote_registers
+	fix two remote_registers <<-'EOF'
+		static long clobber(long a, long b, long c, long d, long e,
+				    long f)
+		{
+			return a + b + c + d + e + f;
+		}
+		HOTFIX_REPLACE(clobber);
+	EOF
+	cycles $count two
+	ask report
+	answer
+	read -r _ running sleeping <<<"$ANSWER"
+	tried "invisible: registers" $count 0 $((running + sleeping)) 0
+	is "$ANSWER" 'damaged 0 0'
+}
+
 test_parent_sees_no_stop()
 {
+	local count=32
+	[ -z "${HOSTILE:-}" ] || count=1000
 	start_target watch "$TARGETS/calc"
 	fix_value two calc 2
 	local parent=$PID child
@@ -141,10 +188,17 @@ test_parent_sees_no_stop()
 	child=$ANSWER
 	IN[$child]=${IN[$parent]} OUT[$child]=${OUT[$parent]}
 	PID=$child
-	rounds 32 two 'pass value'
+	rounds $count two 'pass value'
 	hotfix apply "$FIX" -p $PID
 	expect 'pass value' 2
-	expect stops 0
+	ask stops
+	tried "invisible: what the parent sees" $count 0 $ANSWER 0
+	is $ANSWER 0
+	kill -STOP $PID
+	await grep -q 'State:.T' /proc/$PID/status
+	ask stops
+	[ $ANSWER -ge 2 ] || fail "a real stop goes unnoticed: $ANSWER"
+	kill -CONT $PID
 }
 
 # Neither in a temporary directory, nor where the command was run, nor where

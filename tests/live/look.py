@@ -12,7 +12,21 @@ import sys
 import unicodedata
 
 STATUS = ("SigBlk", "SigIgn", "SigCgt", "SigPnd", "TracerPid", "Seccomp",
-          "NoNewPrivs")
+          "Seccomp_filters", "NoNewPrivs", "Uid", "Gid", "CapInh", "CapPrm",
+          "CapEff", "CapBnd", "CapAmb", "Umask", "VmLck", "VmPin",
+          "Cpus_allowed", "Mems_allowed", "Speculation_Store_Bypass",
+          "x86_Thread_features")
+# Of stat, counted from the state as 0: exit signal, priority, nice, real-time
+# priority, scheduling class.
+STAT = (35, 15, 16, 37, 38)
+FILES = ("personality", "oom_score_adj", "timerslack_ns")
+
+
+def file_text(path):
+    try:
+        return open(path).read().strip()
+    except OSError as error:
+        return error.strerror
 
 
 def code_digest(memory, start, end):
@@ -58,9 +72,13 @@ def threads(pid):
         except (FileNotFoundError, ProcessLookupError):
             continue
         fields = dict(l.split(":", 1) for l in status.splitlines() if ":" in l)
+        stat = file_text("/proc/%d/task/%s/stat" % (pid, tid))
+        stat = stat[stat.rfind(")") + 2:].split()
         lines.append("thread " + " ".join(
-            "%s=%s" % (name, fields.get(name, "?").strip())
-            for name in STATUS))
+            ["%s=%s" % (name, "/".join(fields.get(name, "?").split()))
+             for name in STATUS] +
+            [stat[i] if i < len(stat) else "?" for i in STAT] +
+            [file_text("/proc/%s/%s" % (tid, name)) for name in FILES]))
     return sorted(lines)
 
 

@@ -59,6 +59,7 @@ $(TARGET_DIR)/calc-%: tests/targets/calc.c tests/targets/target.h
 	$(Q)$(or $(calc_cc_$*),$(CC)) $(TARGET_CFLAGS) -o $@ $< $(TARGET_LDFLAGS) $(calc_flags_$*)
 
 TARGET_LDFLAGS_filtered := -lseccomp
+TARGET_LDFLAGS_unmoved := -lm
 
 # The same with something to be done when the caller's frame is unwound.
 TARGETS += $(TARGET_DIR)/crowded-cleanup

@@ -1,10 +1,13 @@
 /*
  * A parent as a shell is one: starts the program of its arguments and counts
- * every stop and continuation that it is told of. Its own input and output
- * serve the test; the child's commands are passed on.
+ * every stop and continuation that it is told of: when it asks, by SIGCHLD, and
+ * by a thread that waits for nothing else. Its own input and output serve the
+ * test; the child's commands are passed on.
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "target.h"
@@ -12,6 +15,26 @@
 static pid_t child;
 static int child_input;
 static int nr_stops;
+static atomic_int nr_signals, nr_woken;
+
+static void on_child(int number)
+{
+	(void)number;
+	atomic_fetch_add(&nr_signals, 1);
+}
+
+/* Leaves what it sees for the others to see, too. */
+static void *wait_run(void *unused)
+{
+	siginfo_t info;
+
+	while (!waitid(P_PID, (id_t)child, &info,
+		       WSTOPPED | WCONTINUED | WEXITED | WNOWAIT)) {
+		atomic_fetch_add(&nr_woken, 1);
+		usleep(1000);
+	}
+	return unused;
+}
 
 /* Takes note of what happened to the child so far. */
 static void stops_count(void)
@@ -38,7 +61,8 @@ static void do_stops(int nr, char **args)
 {
 	(void)nr, (void)args;
 	stops_count();
-	answer("%d", nr_stops);
+	answer("%d", nr_stops + atomic_load(&nr_signals) +
+			     atomic_load(&nr_woken));
 }
 
 /* Passes a line to the child, which answers itself: the output is shared. */
@@ -56,6 +80,9 @@ int main(int argc, char **argv)
 		{ "pass", do_pass },
 		{ NULL, NULL },
 	};
+	struct sigaction action = { .sa_handler = on_child,
+				    .sa_flags = SA_RESTART };
+	pthread_t thread;
 	int input[2];
 
 	if (argc < 2 || pipe2(input, O_CLOEXEC))
@@ -67,6 +94,9 @@ int main(int argc, char **argv)
 		_exit(127);
 	}
 	child_input = input[1];
+	sigaction(SIGCHLD, &action, NULL);
+	if (pthread_create(&thread, NULL, wait_run, NULL))
+		return 1;
 	/* The child's "ready" is the one that the test waits for. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	target_serve(commands);
