@@ -42,10 +42,9 @@ image_is_gone()
 	"$BIN/hotfix" recover -p $PID && ! grep hotfix: /proc/$PID/maps
 }
 
-there_and_back() # ROUNDS
+rounds_of() # ROUNDS
 {
 	local i
-	snapshot
 	for ((i = 0; i < $1; i++)); do
 		hotfix apply "$FIX" -p $PID "${patient[@]}"
 		calls_are new
@@ -53,8 +52,14 @@ there_and_back() # ROUNDS
 		calls_are old
 	done
 	await image_is_gone
-	unchanged
 	tried "function that is always busy" $(($1 * 2)) 0 0 0
+}
+
+there_and_back() # ROUNDS
+{
+	snapshot
+	rounds_of $1
+	unchanged
 }
 
 test_sleeping_inside()
@@ -95,7 +100,8 @@ test_with_signals()
 {
 	crowd_target crowded 16 1000 sleep
 	expect 'signals 100' ok
-	there_and_back ${rounds:-2}
+	# Not compared: a handler that runs has its signal blocked.
+	rounds_of ${rounds:-2}
 }
 
 # A child has the return addresses of its parent, and no agent.

@@ -17,7 +17,7 @@ static enum { SPIN, SLEEP, FORK } manner;
 static pid_t process;
 static _Thread_local int stays;
 static atomic_ulong nr_calls[3]; /* by what they answered */
-static atomic_int nr_bad;
+static atomic_int nr_bad, nr_running;
 static atomic_ulong longest_us; /* of a call, or between two */
 
 static unsigned long now_us(void)
@@ -88,6 +88,7 @@ static void *work_for_ever(void *unused)
 	KEPT kept = 0.5;
 
 	(void)unused;
+	nr_running++;
 	for (int i = 0;; i++) {
 		int a = i % 10, b = i / 10 % 10, c = i / 100 % 10;
 		int result = depth ? work_nested(depth, a, b, c) :
@@ -112,6 +113,7 @@ static void *watch(void *unused)
 	unsigned long before = now_us();
 
 	(void)unused;
+	nr_running++;
 	for (;;) {
 		unsigned long now = now_us();
 
@@ -138,8 +140,8 @@ static void do_start(int nr, char **args)
 	for (int i = 0; i < nr_threads && i < NR_THREADS_MAX; i++)
 		if (pthread_create(&thread, NULL, work_for_ever, NULL))
 			_exit(4);
-	while (!nr_calls[1])
-		;
+	while (nr_running <= nr_threads || !nr_calls[1])
+		sched_yield();
 	answer("started");
 }
 
