@@ -12,14 +12,19 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define OPTIONS                                                                \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+/* It takes microseconds, unless it waits for an execve. */
+#define SEIZE_LIMIT_MS 50
 
 static long trace(int request, pid_t tid, uintptr_t address, uintptr_t data)
 {
@@ -29,9 +34,69 @@ static long trace(int request, pid_t tid, uintptr_t address, uintptr_t data)
 
 /* --- begin and end ------------------------------------------------------- */
 
+/*
+ * While a process is in execve(2), PTRACE_SEIZE of its threads waits for it; and
+ * execve waits until we have collected those of its threads that we trace. The
+ * kernel makes our call again after any signal, so the handler jumps out of it.
+ */
+static sigjmp_buf seize_way_out;
+static volatile sig_atomic_t seize_waits;
+
+static void seize_time_is_up(int number)
+{
+	(void)number;
+	if (seize_waits)
+		siglongjmp(seize_way_out, 1);
+}
+
+static timer_t seize_timer;
+
+/* One for all threads, made when it is needed first. */
+static int seize_timer_make(void)
+{
+	/* Not blocked while it is handled: a jump does not return. */
+	const struct sigaction action = { .sa_handler = seize_time_is_up,
+					  .sa_flags = SA_NODEFER };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGRTMAX };
+	static pid_t owner; /* a fork has no timers */
+
+	if (owner == getpid())
+		return 0;
+	if (sigaction(SIGRTMAX, &action, NULL) ||
+	    timer_create(CLOCK_MONOTONIC, &event, &seize_timer))
+		return -ENOMEM;
+	owner = getpid();
+	return 0;
+}
+
+static int seize_or_escape(pid_t tid)
+{
+	int r;
+
+	if (sigsetjmp(seize_way_out, 0)) {
+		seize_waits = 0;
+		return -EAGAIN;
+	}
+	seize_waits = 1;
+	r = trace(PTRACE_SEIZE, tid, 0, OPTIONS) ? -errno : 0;
+	seize_waits = 0;
+	return r;
+}
+
 int thread_seize(pid_t tid)
 {
-	return trace(PTRACE_SEIZE, tid, 0, OPTIONS) ? -errno : 0;
+	/* Again and again: the first may come before we wait. */
+	const struct timespec period = { .tv_nsec = SEIZE_LIMIT_MS * 1000000 };
+	const struct itimerspec on = { period, period }, off = { 0 };
+	int r = seize_timer_make();
+
+	if (r)
+		return r;
+	timer_settime(seize_timer, 0, &on, NULL);
+	r = seize_or_escape(tid);
+	timer_settime(seize_timer, 0, &off, NULL);
+	return r;
 }
 
 void thread_gone(struct thread *thread)
@@ -46,8 +111,12 @@ void thread_detach(struct thread *thread)
 {
 	if (thread->state != THREAD_HELD)
 		return;
-	trace(PTRACE_DETACH, thread->tid, 0, (uintptr_t)thread->pending_signal);
-	thread_gone(thread);
+	if (trace(PTRACE_DETACH, thread->tid, 0,
+		  (uintptr_t)thread->pending_signal))
+		/* Killed, and still ours until it is waited for. */
+		thread->state = THREAD_RUNNING;
+	else
+		thread_gone(thread);
 }
 
 /* --- stops --------------------------------------------------------------- */

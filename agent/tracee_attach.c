@@ -3,7 +3,8 @@
  *
  * To seize stops nobody, so the process goes on making threads meanwhile. Those
  * of a seized thread are traced from birth; the others show in /proc/PID/task,
- * which is read again and again until a whole pass met only known ones.
+ * which is read again and again until a whole pass met only known ones. A thread
+ * that cannot be seized for the moment is met again in the next pass.
  *
  * To be detached a thread must be held, each for as short as can be: what was
  * held already goes first, the others follow in small groups. One that does not
@@ -75,6 +76,22 @@ static int seize_refused(struct tracee *tracee, pid_t tid, struct hf_diag *diag)
 	return process_denied(process, diag);
 }
 
+/*
+ * An execve waits for those that we trace already, which may be this one: an
+ * earlier end of tracing has met it as it was killed.
+ */
+static int seize_late(struct tracee *tracee, pid_t tid)
+{
+	struct thread_status status;
+	int r = 0;
+
+	if (!thread_status_read(tracee->process, tid, &status, NULL) &&
+	    status.tracer == gettid())
+		r = newcomer_add(tracee, tid, THREAD_RUNNING);
+	serve_all(tracee);
+	return r;
+}
+
 /* Return: 0, also when there is no such thread any more; -errno. */
 static int seize_one(struct tracee *tracee, pid_t tid, struct hf_diag *diag)
 {
@@ -83,11 +100,13 @@ static int seize_one(struct tracee *tracee, pid_t tid, struct hf_diag *diag)
 
 	if (r == -ESRCH)
 		return 0;
-	if (r && r != -EPERM && r != -EACCES)
+	if (r && r != -EAGAIN && r != -EPERM && r != -EACCES)
 		return hf_fail(diag, r,
 			       "cannot trace thread %d of process %d (%s)",
 			       (int)tid, (int)process->pid, process->command);
-	if (r)
+	if (r == -EAGAIN)
+		r = seize_late(tracee, tid);
+	else if (r)
 		r = seize_refused(tracee, tid, diag);
 	else if (thread_is_ours(tracee, tid))
 		r = newcomer_add(tracee, tid, THREAD_RUNNING);

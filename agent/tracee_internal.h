@@ -30,10 +30,16 @@ enum stop {
 
 /* --- tracee.c ------------------------------------------------------------ */
 
-/* Return: 0; -ESRCH; -EPERM; -EACCES. */
+/*
+ * Return: 0; -ESRCH; -EPERM; -EACCES; -EAGAIN: not in time, for the process is
+ * in execve(2), or for another reason; it may be traced all the same.
+ */
 int thread_seize(pid_t tid);
 
-/* Lets a held thread go, for good; any other is left alone. */
+/*
+ * Lets a held thread go, for good; any other is left alone. One that was killed
+ * meanwhile counts as running, and is to be waited for.
+ */
 void thread_detach(struct thread *thread);
 
 /* Nothing may be done with it from now on. */

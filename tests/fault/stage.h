@@ -105,7 +105,7 @@ static inline void tally_add(struct tally *tally, struct stage *stage,
 {
 	tally->nr_tries++;
 	if (*what) {
-		if (kill(stage->target.pid, 0))
+		if (stage->target.pid <= 0 || kill(stage->target.pid, 0))
 			tally->nr_deaths++;
 		else if (stage->is_left)
 			tally->nr_left++;
@@ -253,15 +253,33 @@ static void append_code(const char *line, int memory, char **text, size_t *size)
 	append(text, size, number);
 }
 
+/* A file of a thread that lives: the main thread may have ended. */
+static void proc_path(pid_t pid, const char *file, char *ret_path, size_t size)
+{
+	char path[64];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(ret_path, size, "/proc/%d/%s", (int)pid, file);
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			snprintf(ret_path, size, "/proc/%d/task/%.16s/%s",
+				 (int)pid, entry->d_name, file);
+	if (dir)
+		closedir(dir);
+}
+
 static void append_maps(pid_t pid, char **text, size_t *size)
 {
-	char path[64], line[512];
+	char path[96], line[512];
 	FILE *file;
 	int memory;
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	proc_path(pid, "mem", path, sizeof(path));
 	memory = open(path, O_RDONLY | O_CLOEXEC);
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	proc_path(pid, "maps", path, sizeof(path));
 	file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file)) {
 		/* These grow by themselves. */
@@ -277,12 +295,13 @@ static void append_maps(pid_t pid, char **text, size_t *size)
 
 static void append_descriptors(pid_t pid, char **text, size_t *size)
 {
-	char path[96], target[256], line[400];
+	char path[96], name[16], target[256], line[400];
 
 	for (int fd = 0; fd < 64; fd++) {
 		ssize_t n;
 
-		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+		snprintf(name, sizeof(name), "fd/%d", fd);
+		proc_path(pid, name, path, sizeof(path));
 		n = readlink(path, target, sizeof(target) - 1);
 		if (n < 0)
 			continue;
@@ -314,8 +333,9 @@ static const char *snapshot_difference(struct stage *stage, const char *now)
 		for (char *line = strtok_r(copy, "\n", &rest); line;
 		     line = strtok_r(NULL, "\n", &rest))
 			if (!strstr(texts[!i], line)) {
-				wrong(stage, "%s: %s", i ? "lost" : "left over",
-				      line);
+				wrong(stage, "%s: %s; the last hotfix said: %s",
+				      i ? "lost" : "left over", line,
+				      agent_output(stage));
 				stage->is_left = true;
 				free(copy);
 				return stage->wrong;
@@ -372,6 +392,10 @@ static bool threads_are_free(const struct stage *stage)
 
 		if (entry->d_name[0] == '.' ||
 		    !thread_look(stage, entry->d_name, &state, &tracer))
+			continue;
+		/* A main thread that has ended stays, as a zombie. */
+		if (state == 'Z' && !tracer &&
+		    !strcmp(entry->d_name, stage->pid))
 			continue;
 		if (tracer || strchr("tTZX?", state))
 			is_free = false;
@@ -591,20 +615,33 @@ static inline bool stage_open(struct stage *stage)
 	return mkdtemp(stage->directory) && fixes_build(stage);
 }
 
-static inline void stage_start(struct stage *stage)
+/* What the target has now is its own. */
+static inline void stage_look(struct stage *stage)
 {
-	child_start(&stage->target, "killed_target");
+	free(stage->snapshot);
+	stage->snapshot = snapshot_take(stage->target.pid);
+}
+
+static inline void stage_start_as(struct stage *stage, const char *argument)
+{
+	child_start(&stage->target, "killed_target", argument);
 	snprintf(stage->pid, sizeof(stage->pid), "%d", (int)stage->target.pid);
 	/* Whatever the first use of anything maps is there now. */
 	ask(stage, "report");
 	ask(stage, "values");
-	stage->snapshot = snapshot_take(stage->target.pid);
+	stage_look(stage);
+}
+
+static inline void stage_start(struct stage *stage)
+{
+	stage_start_as(stage, NULL);
 }
 
 static inline void stage_stop(struct stage *stage)
 {
-	if (stage->target.pid > 0)
+	if (stage->target.in)
 		child_end(&stage->target);
+	stage->target = (struct child){ 0 };
 	free(stage->snapshot);
 	stage->snapshot = NULL;
 }
