@@ -87,7 +87,8 @@ int stack_check(const struct stack_query *query, const struct thread *thread,
  * Call it once per stop, not once per thread: it takes half a second to a
  * second per GiB in use. Memory shared with other processes is not looked at.
  *
- * Return: 0: none; 1: @ret_hit says where; -ENOMEM; -ESRCH.
+ * Return: 0: none; 1: @ret_hit says where; -ECANCELED (code "memory-too-large")
+ * on a kernel before 6.7; -ENOMEM; -ESRCH.
  */
 int stack_scan_memory(const struct stack_query *query,
 		      const struct tracee *tracee, struct stack_hit *ret_hit,

@@ -7,12 +7,18 @@
  * /proc/PID/pagemap says that a page is present or swapped out: an untouched
  * page holds nothing that the process has written. Shared memory may be in use
  * without being in the process's page tables, and is read whole.
+ *
+ * Since Linux 6.7 the kernel lists the pages in use. Before, each page has a
+ * word in that file, which for the terabytes that a sanitizer or a collector of
+ * garbage reserves would take minutes: such memory is not looked at, and said
+ * to be unreadable.
  */
 #include "stack.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "../lib/io.h"
@@ -23,9 +29,40 @@
 #define PAGE_PRESENT (1ull << 63)
 #define PAGE_SWAPPED (1ull << 62)
 
+/* What may be looked through page by page: half a second. */
+#define PAGE_BY_PAGE_MAX (64ull << 30)
+
+/* PAGEMAP_SCAN of linux/fs.h, newer than many a build machine. */
+struct page_region {
+	uint64_t start;
+	uint64_t end;
+	uint64_t categories;
+};
+
+struct pagemap_scan {
+	uint64_t size;
+	uint64_t flags;
+	uint64_t start;
+	uint64_t end;
+	uint64_t walk_end;
+	uint64_t regions;
+	uint64_t nr_regions;
+	uint64_t max_pages;
+	uint64_t inverted;
+	uint64_t all_of;
+	uint64_t any_of;
+	uint64_t wanted;
+};
+
+#define PAGEMAP_SCAN_REQUEST _IOWR('f', 16, struct pagemap_scan)
+#define PAGEMAP_IN_USE	     (1u << 3 | 1u << 4) /* present, swapped */
+#define REGIONS_MAX	     256
+
 struct walk {
 	const struct process *process;
 	int pagemap; /* -1: cannot be had, everything is read */
+	uint64_t page_by_page; /* bytes looked through so */
+	bool left_out;	       /* some memory, as there would be too much */
 	/* Called with words in ascending order; true ends the walk. */
 	bool (*visit)(void *context, const uint64_t *words, size_t nr,
 		      hf_addr address);
@@ -127,11 +164,17 @@ static int walk_chunk(struct walk *walk, hf_addr address, size_t nr,
 	return 0;
 }
 
-/* Return: 1: @visit ended it; 0; -ESRCH. */
-static int walk_range(struct walk *walk, struct range range, bool shared)
+static int walk_page_by_page(struct walk *walk, struct range range, bool shared)
 {
 	hf_addr at = range.start;
 
+	walk->page_by_page += range.end - range.start;
+	if (walk->page_by_page > PAGE_BY_PAGE_MAX) {
+		walk->left_out = true;
+		walk->nr_unreadable +=
+			(range.end - range.start) / HF_PAGE_SIZE;
+		return 0;
+	}
 	while (at < range.end) {
 		size_t nr = (range.end - at) / HF_PAGE_SIZE;
 		int r;
@@ -144,6 +187,78 @@ static int walk_range(struct walk *walk, struct range range, bool shared)
 		at += nr * HF_PAGE_SIZE;
 	}
 	return 0;
+}
+
+/* Pages that are in use, all of them. */
+static int walk_region(struct walk *walk, const struct page_region *region)
+{
+	int r = 0;
+
+	for (hf_addr at = region->start; !r && at < region->end;) {
+		size_t nr = (region->end - at) / HF_PAGE_SIZE;
+
+		if (nr > CHUNK_PAGES)
+			nr = CHUNK_PAGES;
+		r = walk_pages(walk, at, nr);
+		at += nr * HF_PAGE_SIZE;
+	}
+	return r;
+}
+
+/*
+ * Some of the pages in use from @start on. Return: number of regions, with
+ * @ret_next where to go on; -ENOTTY: the kernel cannot.
+ */
+static int regions_list(const struct walk *walk, hf_addr start, hf_addr end,
+			struct page_region regions[REGIONS_MAX],
+			hf_addr *ret_next)
+{
+	struct pagemap_scan scan = {
+		.size = sizeof(scan),
+		.start = start,
+		.end = end,
+		.regions = (uint64_t)(uintptr_t)regions,
+		.nr_regions = REGIONS_MAX,
+		.any_of = PAGEMAP_IN_USE,
+		.wanted = PAGEMAP_IN_USE,
+	};
+	int nr = ioctl(walk->pagemap, PAGEMAP_SCAN_REQUEST, &scan);
+
+	if (nr < 0 || scan.walk_end <= start)
+		return -ENOTTY;
+	*ret_next = scan.walk_end;
+	return nr;
+}
+
+/* Where the kernel does not list them, page by page from there on. */
+static int walk_listed(struct walk *walk, struct range range)
+{
+	struct page_region regions[REGIONS_MAX];
+	hf_addr at = range.start;
+
+	while (at < range.end) {
+		hf_addr next;
+		int nr = regions_list(walk, at, range.end, regions, &next);
+		int r = 0;
+
+		if (nr < 0)
+			return walk_page_by_page(
+				walk, (struct range){ at, range.end }, false);
+		for (int i = 0; i < nr && !r; i++)
+			r = walk_region(walk, &regions[i]);
+		if (r)
+			return r;
+		at = next;
+	}
+	return 0;
+}
+
+/* Return: 1: @visit ended it; 0; -ESRCH. */
+static int walk_range(struct walk *walk, struct range range, bool shared)
+{
+	if (!shared && walk->pagemap >= 0)
+		return walk_listed(walk, range);
+	return walk_page_by_page(walk, range, shared);
 }
 
 /* --- what belongs to the threads ------------------------------------------ */
@@ -335,6 +450,19 @@ static bool visit_for_returns(void *context, const uint64_t *words, size_t nr,
 	return false;
 }
 
+static int refuse_left_out(const struct stack_query *query,
+			   struct hf_diag *diag)
+{
+	hf_refuse(diag, "memory-too-large",
+		  "process %d (%s) has too much memory mapped to look through "
+		  "all of it while it is held",
+		  (int)query->process->pid, query->process->command);
+	hf_hint(diag, "Linux 6.7 and later list the pages in use; or leave "
+		      "--scan=all out if nothing here is on a coroutine's "
+		      "stack");
+	return -ECANCELED;
+}
+
 int stack_scan_memory(const struct stack_query *query,
 		      const struct tracee *tracee, struct stack_hit *ret_hit,
 		      struct hf_diag *diag)
@@ -359,7 +487,7 @@ int stack_scan_memory(const struct stack_query *query,
 		query->stats->bytes += walk.bytes;
 	if (r == 1)
 		*ret_hit = search.hit;
-	return r;
+	return r || !walk.left_out ? r : refuse_left_out(query, diag);
 }
 
 /* --- pointers into an image ----------------------------------------------- */
