@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "file_code.h"
+#include "frozen.h"
 #include "lock.h"
 #include "staging.h"
 #include "verify.h"
@@ -137,6 +138,8 @@ static void check_access(struct check *check, const struct target *target)
 	if (r == 0 && status.tracer)
 		r = hf_refuse(&why, "traced", "it is traced by pid %d",
 			      status.tracer);
+	if (r == 0)
+		r = process_require_thawed(process, &why);
 	if (r < 0)
 		item_failed(check, "may be traced", r, &why);
 	else
@@ -178,7 +181,7 @@ static void check_part(struct check *check, const struct target *target)
 	char id[HEX_SIZE(BUILD_ID_SIZE_MAX)];
 	int r;
 
-	r = modules_match(&target->modules, &manifest->target.build_id,
+	r = target_module(target, &manifest->target.build_id,
 			  manifest->target.name, &code.module, &why);
 	if (r < 0) {
 		item_failed(check, "module", r, &why);

@@ -189,7 +189,7 @@ int staging_plan(const struct target *target, const struct patch_file *patch,
 				 "is for machine %u",
 				 target->process->pid, target->process->machine,
 				 manifest->target.machine);
-	r = modules_match(&target->modules, &manifest->target.build_id,
+	r = target_module(target, &manifest->target.build_id,
 			  manifest->target.name, &staging->module, diag);
 	if (r < 0)
 		return r;

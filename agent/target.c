@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "emulator.h"
+#include "frozen.h"
 #include "lock.h"
 #include "remote.h"
 #include "unwind.h"
@@ -63,6 +65,8 @@ int target_open(pid_t pid, bool exclusive, struct target *ret_target,
 		return r;
 	if (exclusive)
 		r = process_lock(target.process, LOCK_TIMEOUT_MS, diag);
+	if (r == 0 && exclusive)
+		r = process_require_thawed(target.process, diag);
 	if (r == 0)
 		r = target_look(&target, diag);
 	if (r < 0) {
@@ -81,6 +85,32 @@ void target_close(struct target *target)
 	if (target->process)
 		process_free(target->process);
 	memset(target, 0, sizeof(*target));
+}
+
+int target_module(const struct target *target, const struct build_id *id,
+		  const char *name, const struct module **ret_module,
+		  struct hf_diag *diag)
+{
+	const struct module *module = NULL;
+	struct hf_diag why = { 0 };
+	int r = modules_match(&target->modules, id, name, &module, &why);
+	const char *emulator = emulator_of(&target->mappings, module);
+
+	if (emulator) {
+		hf_refuse(diag, "emulated",
+			  "process %d (%s) runs under %s: the code of %s in "
+			  "its memory is not what the processor executes",
+			  target->process->pid, target->process->command,
+			  emulator, name);
+		hf_hint(diag, "a patch would have no effect: start the program "
+			      "without %s", emulator);
+		return -ECANCELED;
+	}
+	if (r == 0)
+		*ret_module = module;
+	else if (diag)
+		*diag = why;
+	return r;
 }
 
 /* STAGED is no obstacle: nothing leads to such an image. */

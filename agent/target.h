@@ -27,7 +27,8 @@ struct target {
  * target_open() - take hold of a process and look at it
  * @exclusive: keep other agents away until target_close()
  *
- * Return: 0; -EBUSY another agent is at work; what process_open() returns.
+ * Return: 0; -EBUSY another agent is at work; -ECANCELED (exclusive, code
+ * "frozen") it cannot run; what process_open() returns.
  */
 int target_open(pid_t pid, bool exclusive, struct target *ret_target,
 		struct hf_diag *diag);
@@ -46,6 +47,16 @@ void target_close(struct target *target);
  * leads to it, and a process that was forked during an apply inherits it.
  */
 const struct control *target_interrupted(const struct target *target);
+
+/**
+ * target_module() - the module that a patch is for, whose code runs
+ *
+ * Return: 0; -ECANCELED: what modules_match() refuses, or (code "emulated")
+ * valgrind and its like run another code in its place.
+ */
+int target_module(const struct target *target, const struct build_id *id,
+		  const char *name, const struct module **ret_module,
+		  struct hf_diag *diag);
 
 /**
  * target_require_settled() - refuse to build on what a dead agent left

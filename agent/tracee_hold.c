@@ -20,6 +20,7 @@
 
 #include <errno.h>
 
+#include "frozen.h"
 #include "restart.h"
 
 /* Threads that are asked to stop before the first of them is waited for. */
@@ -44,6 +45,7 @@ int thread_stuck(const struct tracee *tracee, const struct thread *thread,
 		 stat.state == 'D' ? "in an uninterruptible sleep" :
 				     "kept from running",
 		 stat.state, name ? " in system call " : "", name ? name : "");
+	frozen_explain(tracee->process, diag);
 	hf_hint(diag, "nothing was changed; see what it waits for in "
 		      "/proc/%d/task/%d/stack and try again",
 		(int)tracee->process->pid, (int)thread->tid);

@@ -10,6 +10,8 @@
 
 #include <errno.h>
 
+#include "frozen.h"
+
 /* After a time-out: to stop the thread where it is. */
 #define STOP_TIMEOUT_MS 1000
 
@@ -68,9 +70,11 @@ int thread_run_to_syscall(struct tracee *tracee, struct thread *thread,
 	thread->awaited = false;
 	if (r) {
 		(void)hold_try(tracee, thread, STOP_TIMEOUT_MS);
-		return hf_error(diag, r, "call-timeout",
-				"thread %d did not finish within %u ms",
-				(int)thread->tid, timeout_ms);
+		hf_error(diag, r, "call-timeout",
+			 "thread %d did not finish within %u ms",
+			 (int)thread->tid, timeout_ms);
+		frozen_explain(tracee->process, diag);
+		return r;
 	}
 	if (thread->state == THREAD_HELD && !thread_get_regs(thread, diag))
 		*ret_event = event_of(stop, thread);
