@@ -3,9 +3,48 @@
 # and musl, with landing pads, patchable entries, profiling, stripped.
 . "$(dirname "$0")/lib.sh"
 
+rounds=1
+[ -z "${HOSTILE:-}" ] || rounds=50
+
+# That the patch is in, or that nothing is, to people and to programs.
+status_has() # NAME
+{
+	hotfix status -p $PID
+	stdout_says " $1 +active .* leads here"
+	hotfix status -p $PID --json
+	json_is processes.0.patches.# 1
+	json_is processes.0.patches.0.name $1
+	json_is processes.0.patches.0.state active
+}
+
+status_has_none()
+{
+	hotfix status -p $PID --json
+	json_is processes.0.patches.# 0
+}
+
 # Function, static function and data, thread-local data, workers, and back.
+one_round() # TICKS so far
+{
+	hotfix apply "$FIX" -p $PID
+	expect calls 'bad 0'
+	status_has round
+	expect value 2
+	expect 'hidden 2' 11
+	expect tick $(($1 + 10))
+	expect tick-thread 110
+	hotfix revert round -p $PID
+	expect calls 'bad 0'
+	status_has_none
+	expect value 1
+	expect 'hidden 2' 7
+	expect tick $(($1 + 11))
+	unchanged
+}
+
 whole_round() # TARGET [hotfix-build option...]
 {
+	local i
 	ask 'workers 2'
 	# The first thread makes mappings that later ones use again.
 	ask tick-thread
@@ -20,24 +59,27 @@ whole_round() # TARGET [hotfix-build option...]
 		HOTFIX_REPLACE(tick);
 	EOF
 	snapshot
-	hotfix apply "$FIX" -p $PID
-	expect calls 'bad 0'
-	expect value 2
-	expect 'hidden 2' 11
-	expect tick 110
-	expect tick-thread 110
-	hotfix revert round -p $PID
-	expect calls 'bad 0'
-	expect value 1
-	expect 'hidden 2' 7
-	expect tick 111
-	unchanged
+	for ((i = 0; i < rounds; i++)); do
+		one_round $((100 + 11 * i))
+	done
 	ask seen
 	expect calls 'bad 0'
 	expect seen 1
+	tried "unusual program: built as ${1##*/calc-}" $rounds 0 0 0
 }
 
-variant() { start_target calc-$1 && whole_round calc-$1; }
+variant() # NAME [hotfix-build option...]
+{
+	start_target calc-$1
+	whole_round "calc-$1" "${@:2}"
+}
+
+# What is built by a compiler that not everybody has.
+variant_of() # COMMAND NAME
+{
+	command -v $1 >/dev/null || skip "no $1"
+	variant $2
+}
 
 test_static() { variant static; }
 test_static_pie() { variant static-pie; }
@@ -50,6 +92,56 @@ test_profiled() { variant pg; }
 test_unoptimised() { variant O0; }
 test_optimised_hard() { variant O3; }
 test_function_sections() { variant sections; }
+
+# Room before the entry is no room at it; two bytes are none either.
+test_patchable_entry_before() { variant patchable-16-8; }
+test_patchable_entry_all_before() { variant patchable-5-5; }
+test_patchable_entry_short() { variant patchable-2; }
+test_patchable_entry_endbr64() { variant patchable-cet; }
+test_profiled_at_the_entry() { variant fentry; }
+
+# Bound at the first call: an import may not be bound yet.
+test_bound_lazily() { variant lazy; }
+test_separate_code() { variant sepcode; }
+test_no_separate_code() { variant nosepcode; }
+test_no_plt() { variant noplt; }
+test_large_model() { variant mcmodel; }
+test_large_model_no_pie() { variant mcmodel-nopie; }
+test_hash_gnu() { variant gnuhash; }
+test_hash_sysv() { variant sysvhash; }
+test_packed_relocations() { variant relr; }
+
+# Segments two megabytes apart, text on a huge page's border.
+test_text_on_2_MiB() { variant maxpage; }
+
+# No table says what a frame looks like, or there is no index of them.
+test_no_unwind_tables() { variant nounwind; }
+test_no_index_of_unwind_tables() { variant noehhdr; }
+
+test_clang_lld() { variant_of clang clang; }
+test_clang_static() { variant_of clang clang-static; }
+test_clang_patchable_entry() { variant_of clang clang-patchable; }
+
+# Hundreds of megabytes of code, and the function is the first or the last of
+# it: the patch stands outside, and reaches it all the same.
+huge() # NAME SOURCE...: links calc.c and far.s in that order
+{
+	local mib=200
+	[ -z "${HOSTILE:-}" ] || mib=900
+	cat >"$TMP/far.s" <<-EOF
+		.section .text.far, "ax", @progbits
+		.skip $((mib << 20)), 0xcc
+		.section .note.GNU-stack, "", @progbits
+	EOF
+	ln -s "$HOTFIX_TOP/tests/targets/"{calc.c,target.h} "$TMP"
+	(cd "$TMP" && gcc -D_GNU_SOURCE -g -O2 -fPIE -pie -pthread \
+		-Wl,--build-id -o calc-$1 "${@:2}")
+	start_program "$TMP/calc-$1"
+	whole_round "$TMP/calc-$1"
+}
+
+test_huge_before() { huge huge-before calc.c far.s; }
+test_huge_behind() { huge huge-behind far.s calc.c; }
 
 # lld maps the first page of a small file, with its ELF header, for each segment.
 test_header_in_each_segment()

@@ -5,7 +5,9 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sched.h>
 #include <stdbool.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 
@@ -100,6 +102,7 @@ PATCHABLE const char *greeting(const char *name, char *room, size_t size)
 #define NR_WORKERS_MAX 64
 static pthread_t workers[NR_WORKERS_MAX];
 static int nr_workers;
+static atomic_int nr_working;
 static atomic_bool stop_workers;
 static atomic_ulong nr_calls, nr_bad;
 static atomic_uint values_seen; /* bit N: value N was answered */
@@ -107,6 +110,7 @@ static atomic_uint values_seen; /* bit N: value N was answered */
 /* In bursts, so that a machine of two processors can run the tests too. */
 static void *worker_run(void *unused)
 {
+	atomic_fetch_add(&nr_working, 1);
 	for (unsigned int i = 1; !atomic_load(&stop_workers); i++) {
 		int got = value();
 
@@ -122,6 +126,10 @@ static void *worker_run(void *unused)
 	return unused;
 }
 
+/*
+ * Answers when each of them runs: until then the C library keeps their signals
+ * blocked, which looks as if somebody had changed their masks.
+ */
 static void do_workers(int nr, char **args)
 {
 	int count = number(nr, args, 1);
@@ -130,6 +138,8 @@ static void do_workers(int nr, char **args)
 		if (!pthread_create(&workers[nr_workers], NULL, worker_run,
 				    NULL))
 			nr_workers++;
+	while (atomic_load(&nr_working) < nr_workers)
+		sched_yield();
 	answer("%d", nr_workers);
 }
 
@@ -258,22 +268,36 @@ static void do_tick(int nr, char **args)
 	answer("%d", tick());
 }
 
-static void *tick_run(void *ret_ticks)
+struct tick_thread {
+	pid_t tid;
+	int ticks;
+};
+
+static void *tick_run(void *context)
 {
-	*(int *)ret_ticks = tick();
+	struct tick_thread *thread = context;
+
+	thread->tid = (pid_t)syscall(SYS_gettid);
+	thread->ticks = tick();
 	return NULL;
 }
 
-/* The same in a thread of its own, with its own `ticks`. */
+/*
+ * The same in a thread of its own, with its own `ticks`. What has been joined
+ * is still seen in /proc for a moment: it answers when it is gone.
+ */
 static void do_tick_thread(int nr, char **args)
 {
+	struct tick_thread result = { .ticks = -1 };
 	pthread_t thread;
-	int got = -1;
 
 	(void)nr, (void)args;
-	if (!pthread_create(&thread, NULL, tick_run, &got))
+	if (!pthread_create(&thread, NULL, tick_run, &result)) {
 		pthread_join(thread, NULL);
-	answer("%d", got);
+		while (!syscall(SYS_tgkill, getpid(), result.tid, 0))
+			sched_yield();
+	}
+	answer("%d", result.ticks);
 }
 
 static void do_hooks(int nr, char **args)

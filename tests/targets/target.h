@@ -17,7 +17,11 @@
 #include <unistd.h>
 
 /* A function that the compiler neither copies nor bends to its callers. */
+#ifdef __clang__
+#define PATCHABLE __attribute__((noinline))
+#else
 #define PATCHABLE __attribute__((noipa))
+#endif
 
 struct command {
 	const char *name;

@@ -32,8 +32,13 @@ TARGET_LDFLAGS_notes := -Wl,-T,tests/targets/notes.ld
 $(TARGET_DIR)/notes: tests/targets/notes.ld
 
 # calc, in every way that programs are built.
+CALC_CLANG := clang clang-static clang-patchable
 CALC_VARIANTS := static static-pie nopie musl musl-static cet patchable pg \
-	O0 O3 sections other noid
+	O0 O3 sections other noid \
+	lazy sepcode nosepcode patchable-16-8 patchable-5-5 patchable-2 \
+	patchable-cet fentry mcmodel mcmodel-nopie noplt maxpage gnuhash sysvhash \
+	relr nounwind noehhdr \
+	$(if $(shell command -v clang ld.lld),$(CALC_CLANG))
 calc_cc_musl := musl-gcc
 calc_cc_musl-static := musl-gcc
 calc_flags_static := -static -no-pie -fno-pie
@@ -47,6 +52,31 @@ calc_flags_pg := -pg
 calc_flags_O0 := -O0
 calc_flags_O3 := -O3
 calc_flags_sections := -ffunction-sections -fdata-sections -Wl,--gc-sections
+calc_flags_lazy := -Wl,-z,lazy
+calc_flags_sepcode := -Wl,-z,separate-code
+calc_flags_nosepcode := -Wl,-z,noseparate-code
+calc_flags_patchable-16-8 := -fpatchable-function-entry=16,8
+calc_flags_patchable-5-5 := -fpatchable-function-entry=5,5
+calc_flags_patchable-2 := -fpatchable-function-entry=2
+calc_flags_patchable-cet := -fpatchable-function-entry=8 -fcf-protection=full
+calc_flags_fentry := -pg -mfentry
+calc_flags_mcmodel := -mcmodel=large
+calc_flags_mcmodel-nopie := -mcmodel=large -no-pie -fno-pie
+calc_flags_noplt := -fno-plt
+calc_flags_maxpage := -Wl,-z,max-page-size=0x200000
+calc_flags_gnuhash := -Wl,--hash-style=gnu
+calc_flags_sysvhash := -Wl,--hash-style=sysv
+calc_flags_relr := -Wl,-z,pack-relative-relocs
+calc_flags_nounwind := -fno-asynchronous-unwind-tables -fno-unwind-tables \
+	-fomit-frame-pointer
+calc_flags_noehhdr := -Wl,--no-eh-frame-hdr
+calc_lld := -fuse-ld=lld -Wl,--build-id
+calc_cc_clang := clang
+calc_cc_clang-static := clang
+calc_cc_clang-patchable := clang
+calc_flags_clang := $(calc_lld)
+calc_flags_clang-static := $(calc_lld) -static -no-pie -fno-pie
+calc_flags_clang-patchable := $(calc_lld) -fpatchable-function-entry=6
 # Another build of the same source, for mismatches; and notes before its
 # build-id's.
 calc_flags_other := -O1 -Wl,--build-id=sha1
