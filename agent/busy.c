@@ -184,6 +184,25 @@ static void frame_name(struct busy_frame *frame, const char *function,
 	frame->offset = frame->address - start;
 }
 
+/* The line is the caller's where a call is to return. */
+static void frame_line(struct busy_frame *frame, const struct control *control,
+		       hf_addr function, hf_addr code)
+{
+	const struct manifest *manifest = control->manifest;
+	hf_addr bias = control->block.module_bias;
+	const char *file;
+
+	for (size_t i = 0; manifest && i < manifest->nr_functions; i++) {
+		if (manifest->functions[i].vaddr != function - bias)
+			continue;
+		frame->line = manifest_line(&manifest->functions[i],
+					    code - bias, &file);
+		if (frame->line)
+			snprintf(frame->source, sizeof(frame->source), "%s",
+				 file);
+	}
+}
+
 /* A part that stands elsewhere has a name of its own, NAME.cold. */
 static const char *part_name(const struct control *control,
 			     const struct control_range *part)
@@ -213,6 +232,7 @@ static bool frame_in_site(const struct control *control,
 {
 	if (covers(site->function, site->function_size, code)) {
 		frame_name(frame, site->name, site->function);
+		frame_line(frame, control, site->function, code);
 		return true;
 	}
 	if (!covers(site->replacement, site->replacement_size, code))
@@ -229,6 +249,7 @@ static bool frame_in_part(const struct control *control,
 	if (code < part->start || code >= part->end)
 		return false;
 	frame_name(frame, part_name(control, part), part->start);
+	frame_line(frame, control, control->sites[part->site].function, code);
 	return true;
 }
 
@@ -342,7 +363,10 @@ struct busy_list *busy_describe(const struct busy *busy,
 
 #define FRAME_TEXT_SIZE 512
 
-/* "charge()+0x2f of patch OPS-77 (checkout+0x1a6f)" */
+/*
+ * "charge()+0x2f at src/pay.c:42 (checkout+0x1a6f)",
+ * "charge()+0x10 of patch OPS-77", "libc.so.6+0xf82ec"
+ */
 static const char *frame_format(const struct busy_frame *frame,
 				char text[FRAME_TEXT_SIZE])
 {
@@ -359,6 +383,11 @@ static const char *frame_format(const struct busy_frame *frame,
 		snprintf(text, FRAME_TEXT_SIZE, "%s()+0x%" PRIx64
 			 " of patch %s",
 			 frame->function, frame->offset, frame->patch);
+	else if (frame->line)
+		snprintf(text, FRAME_TEXT_SIZE, "%s()+0x%" PRIx64
+			 " at %s:%u (%s)",
+			 frame->function, frame->offset, frame->source,
+			 frame->line, place);
 	else
 		snprintf(text, FRAME_TEXT_SIZE, "%s()+0x%" PRIx64 " (%s)",
 			 frame->function, frame->offset, place);

@@ -21,6 +21,8 @@ struct busy_frame {
 	hf_addr vaddr;	   /* in the module's file, for addr2line(1) */
 	char function[128]; /* "" unless a patch names it */
 	uint64_t offset;   /* in that function */
+	char source[128];  /* file, "" unless the patch knows its lines */
+	unsigned int line;
 	char patch[64];	   /* whose replacement of it this is; "": its own code */
 };
 

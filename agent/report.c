@@ -270,6 +270,10 @@ static json_t *frame_json(const struct busy_frame *frame)
 		 *frame->function ?
 			 json_integer((json_int_t)frame->offset) :
 			 json_null());
+	json_put(object, "source",
+		 json_text(frame->line ? frame->source : NULL));
+	json_put(object, "line",
+		 frame->line ? json_integer(frame->line) : json_null());
 	json_put(object, "patch",
 		 json_text(*frame->patch ? frame->patch : NULL));
 	return object;

@@ -93,6 +93,35 @@ static bool is_name(const char *text)
 	return *text && is_line(text);
 }
 
+/* One row and what follows it: "1a40:42". Return: NULL: it is none. */
+static const char *row_read(const char *text, uint64_t *ret_vaddr,
+			    unsigned int *ret_line)
+{
+	size_t digits = strspn(text, "0123456789abcdef");
+	const char *line = text + digits + 1;
+	size_t line_digits;
+
+	if (!digits || digits > 12 || text[digits] != ':')
+		return NULL;
+	line_digits = strspn(line, "0123456789");
+	if (!line_digits || line_digits > 9)
+		return NULL;
+	*ret_vaddr = strtoull(text, NULL, 16);
+	*ret_line = (unsigned int)strtoul(line, NULL, 10);
+	return line + line_digits;
+}
+
+static bool is_rows(const char *text)
+{
+	unsigned int line;
+	uint64_t vaddr;
+
+	while ((text = row_read(text, &vaddr, &line)) && *text)
+		if (*text++ != ' ')
+			return false;
+	return text;
+}
+
 /* 2026-11-22T19:00:00Z */
 static bool is_time(const char *text)
 {
@@ -194,6 +223,13 @@ static const struct member part_members[] = {
 };
 static const struct member one_part = GROUP(NULL, part_members);
 
+static const struct member lines_members[] = {
+	STRING("file", struct manifest_lines, file, is_name),
+	STRING("rows", struct manifest_lines, rows, is_rows),
+	END,
+};
+static const struct member one_lines = GROUP(NULL, lines_members);
+
 static const struct member replacement_members[] = {
 	STRING("symbol", struct manifest_function, replacement, is_name),
 	ADDRESS("address", struct manifest_function, replacement_vaddr),
@@ -220,6 +256,11 @@ static const struct member function_members[] = {
 	NUMBER("gap_behind", struct manifest_function, gap_behind, 0, GAP_MAX),
 	OBJECT("plan", struct manifest_function, plan, plan_members),
 	LIST("parts", struct manifest_function, parts, one_part, 0, PARTS_MAX),
+	{ VALUE_LIST, "lines", FIELD(struct manifest_function, lines),
+	  .optional = true,
+	  .nr_offset = offsetof(struct manifest_function, nr_lines),
+	  .of = &one_lines, .element_size = sizeof(struct manifest_lines),
+	  .min = 1, .max = MANIFEST_LINES_MAX },
 	GROUP("replacement", replacement_members),
 	OPTIONAL("why", struct manifest_function, why, is_line),
 	ENUM("identity", struct manifest_function, identity, identity_names),
@@ -685,6 +726,30 @@ static int manifest_check(const struct manifest *manifest, struct hf_diag *diag)
 			return r;
 	}
 	return 0;
+}
+
+/* --- source lines --- */
+
+unsigned int manifest_line(const struct manifest_function *function,
+			   uint64_t vaddr, const char **ret_file)
+{
+	unsigned int found = 0, line;
+	uint64_t best = 0, at;
+
+	for (size_t i = 0; i < function->nr_lines; i++) {
+		const char *text = function->lines[i].rows;
+
+		while ((text = row_read(text, &at, &line))) {
+			if (at <= vaddr && at >= best) {
+				best = at;
+				found = line;
+				*ret_file = function->lines[i].file;
+			}
+			if (*text++ != ' ')
+				break;
+		}
+	}
+	return found;
 }
 
 /* --- reading all of it --- */

@@ -28,6 +28,17 @@ struct manifest_part {
 	uint8_t sha256[SHA256_SIZE];
 };
 
+#define MANIFEST_LINES_MAX 256
+
+/*
+ * Which source lines code is from, of one file: "1a40:42 1a47:43", from this
+ * address on this line, in order of addresses; line 0: unknown.
+ */
+struct manifest_lines {
+	char *file;
+	char *rows;
+};
+
 /* Whether the function, built anew from its source, is what the target runs. */
 enum manifest_identity {
 	IDENTITY_NOT_COMPARED, /* the patch is from a replacement source */
@@ -47,6 +58,9 @@ struct manifest_function {
 	struct site_plan plan;
 	struct manifest_part *parts;
 	size_t nr_parts;
+	/* Of the function and its parts, for reports; NULL: unknown. */
+	struct manifest_lines *lines;
+	size_t nr_lines;
 	/* The replacement, in the patch. */
 	char *replacement;
 	uint64_t replacement_vaddr;
@@ -183,3 +197,12 @@ int manifest_format(const struct manifest *manifest, char **ret_json,
 void manifest_free(struct manifest *manifest);
 
 bool manifest_name_valid(const char *name);
+
+/**
+ * manifest_line() - the source line of code at @vaddr, in @function or a part
+ * @ret_file: borrowed from the manifest
+ *
+ * Return: 0: unknown.
+ */
+unsigned int manifest_line(const struct manifest_function *function,
+			   uint64_t vaddr, const char **ret_file);

@@ -14,6 +14,7 @@
 #include "duplicates.h"
 #include "emit.h"
 #include "inlines.h"
+#include "lines.h"
 #include "link.h"
 #include "original.h"
 #include "preserve.h"
@@ -245,6 +246,8 @@ static int inspect(struct build *build, const struct elf_file *linked,
 		r = inlines_check(build, diag);
 	if (!r)
 		r = purity_check(build, linked, diag);
+	if (!r)
+		r = lines_find(build, diag);
 	return r ?: prove_bytes(build, diag);
 }
 
@@ -308,6 +311,8 @@ static int finish_diff(struct build *build, struct hf_diag *diag)
 		r = resolve_check_complete(build, linked, diag);
 	if (!r)
 		r = emit_locate(build, linked, diag);
+	if (!r)
+		r = lines_find(build, diag);
 	if (!r)
 		r = prove_bytes(build, diag);
 	return r ?: emit_patch(build, linked, diag);

@@ -9,6 +9,12 @@ static struct manifest_part sample_parts[] = {
 	{ "charge.cold", 0x1180, 0x20, { 2 } },
 };
 
+static struct manifest_lines sample_lines[] = {
+	{ "src/pay.c", "1200:40 1204:41" },
+	{ "src/card.h", "1210:7" },
+	{ "src/pay.c", "1220:43 1240:0 1180:50 11a0:0" },
+};
+
 static struct manifest_function sample_functions[] = {
 	{
 		.name = "charge",
@@ -20,6 +26,8 @@ static struct manifest_function sample_functions[] = {
 		.plan = { SITE_JUMP, 4, 5, 10, 0, false },
 		.parts = sample_parts,
 		.nr_parts = 1,
+		.lines = sample_lines,
+		.nr_lines = 3,
 		.replacement = "charge",
 		.replacement_vaddr = 0x1000,
 		.replacement_size = 0x40,

@@ -25,6 +25,14 @@ static bool read_manifest(const uint8_t *bytes, size_t size)
 		return false;
 	}
 	PROMISE(manifest_name_valid(manifest->name));
+	for (size_t i = 0; i < manifest->nr_functions; i++) {
+		const struct manifest_function *function =
+			&manifest->functions[i];
+		const char *file = NULL;
+
+		PROMISE(!manifest_line(function, function->vaddr, &file) ||
+			file);
+	}
 	PROMISE(manifest->nr_functions > 0);
 	again_check(manifest);
 	manifest_free(manifest);

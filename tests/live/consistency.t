@@ -52,7 +52,7 @@ frame_of() # MODULE ADDRESS: the function there
 
 test_report_of_a_busy_function()
 {
-	local at
+	local at line
 	start_target threads
 	fix_hold busy
 	expect 'hold-outer 1' 'inside 1'
@@ -62,6 +62,10 @@ test_report_of_a_busy_function()
 	json_is results.0.busy.0.at.function hold
 	json_is results.0.busy.0.at.patch null
 	json_is results.0.busy.0.at.module threads
+	line=$(grep -n -A3 '^PATCHABLE int hold(' "$HOTFIX_TOP/tests/targets/threads.c" |
+		sed -n 's/-.*gate_pass();//p')
+	json_is results.0.busy.0.at.source tests/targets/threads.c
+	json_is results.0.busy.0.at.line $line
 	[ $(json results.0.busy.0.at.offset) -gt 0 ]
 	at=$(json results.0.busy.0.at.module_address)
 	is $(frame_of threads $at) hold
@@ -71,8 +75,24 @@ test_report_of_a_busy_function()
 	at=$(json results.0.busy.0.frames.3.module_address)
 	is $(frame_of threads $at) hold_outer
 	hotfix_exit 4 apply "$FIX" -p $PID --wait 0
-	stderr_says "is inside hold\(\)\+0x[0-9a-f]+ \(threads\+0x[0-9a-f]+\), in read\(2\), seen there for [0-9]+ ms"
+	stderr_says "is inside hold\(\)\+0x[0-9a-f]+ at tests/targets/threads.c:$line \(threads\+0x[0-9a-f]+\), in read\(2\), seen there for [0-9]+ ms"
 	stderr_says "frames, innermost first: libc.*, hold\(\)\+0x[0-9a-f]+ .*, threads\+$at, "
+}
+
+# Without debug information the patch knows no lines, and a part that stands
+# elsewhere has its own.
+test_report_without_lines()
+{
+	start_target threads
+	objcopy --strip-debug "$TARGETS/threads" "$TMP/stripped"
+	fix hold "$TMP/stripped" <<-'EOF'
+		int hold(int mark) { return mark + 2; }
+		HOTFIX_REPLACE(hold);
+	EOF
+	expect 'hold 1' 'inside 1'
+	hotfix_exit 4 apply "$FIX" -p $PID --wait 0 --json
+	json_is results.0.busy.0.at.function hold
+	json_is results.0.busy.0.at.line null
 }
 
 # The same for a revert: the frame is one of the patch.
@@ -130,7 +150,8 @@ test_busy_in_the_cold_part()
 		HOTFIX_REPLACE(hold_cold);
 	EOF
 	expect 'hold-cold 1' 'inside 1'
-	refused 4 'hold_cold' apply "$FIX" -p $PID --wait 200ms
+	refused 4 'inside hold_cold.cold\(\).* at tests/targets/threads.c:[0-9]+ ' \
+		apply "$FIX" -p $PID --wait 200ms
 	expect 'let 1' 1
 	hotfix apply "$FIX" -p $PID
 }

@@ -53,6 +53,54 @@ TEST(round_trip)
 	CHECK_STR(again, json);
 }
 
+/* The last row at or before the address counts, whatever the order. */
+TEST(source_lines)
+{
+	static const struct {
+		uint64_t vaddr;
+		unsigned int line;
+		const char *file;
+	} cases[] = {
+		{ 0x117f, 0, NULL },	      { 0x1180, 50, "src/pay.c" },
+		{ 0x119f, 50, "src/pay.c" },  { 0x11a0, 0, NULL },
+		{ 0x1200, 40, "src/pay.c" },  { 0x1205, 41, "src/pay.c" },
+		{ 0x121f, 7, "src/card.h" },  { 0x123f, 43, "src/pay.c" },
+		{ 0x1240, 0, NULL },
+	};
+	const struct manifest_function *function = &sample_functions[0];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const char *file = NULL;
+
+		CHECK_EQ(manifest_line(function, cases[i].vaddr, &file),
+			 cases[i].line);
+		if (cases[i].line)
+			CHECK_STR(file, cases[i].file);
+	}
+	CHECK_EQ(manifest_line(&sample_functions[1], 0x1240, NULL), 0);
+}
+
+TEST(malformed_lines)
+{
+	static const char *const rows[] = {
+		"",	    " ",	"1204",	     "1204:",
+		":41",	    "1204:41 ", "1204:41  1205:42",
+		"1204:-1",  "12G4:41",	"0x1204:41", "1204:41,1205:42",
+		"1234567890123:1", "1204:1234567890",
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		owned(free_p) char *json = sample();
+		owned(free_p) char *bad =
+			edited(json, "1200:40 1204:41", rows[i]);
+		owned(manifest_free_p) struct manifest *manifest = NULL;
+		struct hf_diag diag = { 0 };
+
+		CHECK_EQ(parse(bad, &manifest, &diag), -EBADMSG);
+		CHECK_CONTAINS(diag.message, "lines[0].rows");
+	}
+}
+
 /* Compared with the struct it came from, so that no member is lost both ways. */
 TEST(every_member_is_read)
 {
@@ -75,6 +123,10 @@ TEST(every_member_is_read)
 	CHECK_EQ(m->target.build_id.size, 4);
 	CHECK_EQ(m->target.build_id.bytes[3], 0xef);
 	CHECK_EQ(m->target.machine, EM_X86_64);
+	CHECK_EQ(m->functions[0].nr_lines, 3);
+	CHECK_STR(m->functions[0].lines[1].file, "src/card.h");
+	CHECK_STR(m->functions[0].lines[1].rows, "1210:7");
+	CHECK(!m->functions[1].lines);
 	CHECK_EQ(m->nr_proof, 2);
 	CHECK_STR(m->proof[1], "no inlined copies");
 	CHECK_EQ(m->nr_overrides, 1);
