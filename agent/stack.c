@@ -36,7 +36,11 @@
 #define FRAME_SEGMENTS_OLD 0x0000000000000033ull
 #define FRAME_FLAGS_BACK   23 /* uc_flags, a small number */
 #define FRAME_SP_BACK	   3
+#define FRAME_EFLAGS_BACK  1
 #define FRAME_FLAGS_MAX	   16
+/* Bit 1 of the processor's flags is always set, those above 21 never are. */
+#define EFLAGS_ONE 0x2ull
+#define EFLAGS_MAX (1ull << 22)
 
 struct scan {
 	const struct stack_query *query;
@@ -207,13 +211,25 @@ static void stack_add(struct scan *scan, hf_addr stack_pointer)
 		scan->stacks[scan->nr_stacks++] = stack;
 }
 
+/*
+ * The processor's flags tell a frame from what only looks like one: on every
+ * first stack stands AT_MINSIGSTKSZ, which is 0x33, with a pointer before it.
+ */
+static bool is_signal_frame(const uint64_t *segments)
+{
+	uint64_t eflags = segments[-FRAME_EFLAGS_BACK];
+
+	return (*segments == FRAME_SEGMENTS ||
+		*segments == FRAME_SEGMENTS_OLD) &&
+	       segments[-FRAME_FLAGS_BACK] < FRAME_FLAGS_MAX &&
+	       (eflags & EFLAGS_ONE) && eflags < EFLAGS_MAX;
+}
+
 /* @words[i] and FRAME_FLAGS_BACK words before it can be read. */
 static void look_for_signal_frame(struct scan *scan, const uint64_t *words,
 				  size_t i)
 {
-	if (words[i] != FRAME_SEGMENTS && words[i] != FRAME_SEGMENTS_OLD)
-		return;
-	if (words[i - FRAME_FLAGS_BACK] < FRAME_FLAGS_MAX)
+	if (is_signal_frame(&words[i]))
 		stack_add(scan, words[i - FRAME_SP_BACK]);
 }
 

@@ -43,10 +43,12 @@ static void actor_release(struct actor *actor)
 	}
 }
 
+/* With @environment, or with ours. */
 static int actor_start(struct actor *actor, const char *program,
-		       const char *scene)
+		       const char *scene, char *const *environment)
 {
 	const char *built = getenv("HOTFIX_O");
+	const char *arguments[] = { program, scene, NULL };
 	char path[512];
 	int in[2], out[2];
 
@@ -58,7 +60,8 @@ static int actor_start(struct actor *actor, const char *program,
 	if (actor->pid == 0) {
 		dup2(in[0], 0);
 		dup2(out[1], 1);
-		execl(path, program, scene, (char *)NULL);
+		execve(path, (char *const *)(uintptr_t)arguments,
+		       environment ? environment : environ);
 		_exit(127);
 	}
 	close(in[0]);
@@ -104,13 +107,14 @@ static int actor_hold(struct actor *actor, struct hf_diag *diag)
 	return r;
 }
 
-static int actor_play(struct actor *actor, const char *program,
-		      const char *scene, size_t nr_threads)
+static int actor_play_in(struct actor *actor, const char *program,
+			 const char *scene, size_t nr_threads,
+			 char *const *environment)
 {
 	struct hf_diag diag = { 0 };
 	int r;
 
-	r = actor_start(actor, program, scene);
+	r = actor_start(actor, program, scene, environment);
 	if (r == 0 && !actor_ready(actor, nr_threads))
 		r = -EPIPE;
 	if (r == 0)
@@ -119,6 +123,12 @@ static int actor_play(struct actor *actor, const char *program,
 		printf("# %s %s: %s: %s\n", program, scene, strerror(-r),
 		       diag.message);
 	return r;
+}
+
+static int actor_play(struct actor *actor, const char *program,
+		      const char *scene, size_t nr_threads)
+{
+	return actor_play_in(actor, program, scene, nr_threads, NULL);
 }
 
 struct answer {
@@ -163,6 +173,9 @@ static void actor_ask(struct actor *actor, bool conservative,
 					&answer->hit, &diag);
 	if (answer->r < 0)
 		printf("# %s\n", diag.message);
+	if (answer->r > 0)
+		printf("# %#" PRIx64 " at %#" PRIx64 "\n", answer->hit.value,
+		       answer->hit.where);
 	printf("# %.1f us, %zu threads, %zu unwound, %" PRIu64 " bytes\n",
 	       (double)(now_ns() - start) / 1000, answer->stats.nr_threads,
 	       answer->stats.nr_unwound, answer->stats.bytes);
@@ -281,6 +294,28 @@ TEST(musl_static)
 	if (!tap_failed)
 		scene_check(&(struct scene){ "stack_musl", "handler-alternate",
 					     1, true, 1, false, 1 });
+}
+
+/*
+ * What the kernel puts on a first stack is never taken for a signal frame, as
+ * many variables as there may be between it and what start-up left there.
+ */
+TEST(any_environment)
+{
+	static char variable[] = "V=", *environment[41];
+
+	for (size_t nr = 0; nr < ARRAY_SIZE(environment); nr++) {
+		owned(actor_release) struct actor actor = { 0 };
+		struct answer answer = { 0 };
+
+		if (nr)
+			environment[nr - 1] = variable;
+		CHECK_EQ(actor_play_in(&actor, "stack_musl", "free", 1,
+				       environment), 0);
+		actor_ask(&actor, false, &answer);
+		CHECK_EQ(answer.r, 0);
+		CHECK_EQ(answer.stats.nr_unwound, 0);
+	}
 }
 
 /* Every thread of glibc's unwinds to its very first frame. */
