@@ -177,11 +177,39 @@ static uint64_t ask_break(void)
 	return (uintptr_t)sbrk(0);
 }
 
+#define FLAG_DIRECTION 0x400
+#define FLAG_ALIGNMENT 0x40000 /* no code of the compiler's runs with it */
+
+/* What stays set for a while; most stops meet a thread here. */
+static uint64_t ask_flags(void)
+{
+	uint64_t flags;
+
+	__asm__ volatile("lea -128(%%rsp), %%rsp\n\t" /* the red zone */
+			 "pushf\n\t"
+			 "orq %[set], (%%rsp)\n\t"
+			 "popf\n\t"
+			 "mov $200000, %%ecx\n"
+			 "1: dec %%ecx\n\t"
+			 "jnz 1b\n\t"
+			 "pushf\n\t"
+			 "mov (%%rsp), %[flags]\n\t"
+			 "andq %[clear], (%%rsp)\n\t"
+			 "popf\n\t"
+			 "lea 128(%%rsp), %%rsp\n\t"
+			 : [flags] "=&r"(flags)
+			 : [set] "i"(FLAG_DIRECTION | FLAG_ALIGNMENT),
+			   [clear] "i"(~(FLAG_DIRECTION | FLAG_ALIGNMENT))
+			 : "rcx", "cc", "memory");
+	return flags & (FLAG_DIRECTION | FLAG_ALIGNMENT);
+}
+
 static const struct question {
 	const char *name;
 	uint64_t (*ask)(void);
 } questions[] = {
 	{ "errno", ask_errno }, /* first: the others may change it */
+	{ "flags", ask_flags },
 	{ "fs", ask_fs },
 	{ "gs", ask_gs },
 	{ "signal mask", ask_mask },
