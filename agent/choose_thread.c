@@ -57,7 +57,8 @@ static int thread_suitability(const struct process *process,
 	hf_addr floor;
 
 	if (thread->state != THREAD_HELD || !thread->regs_known ||
-	    !thread->at_event_stop || !thread_is_64_bit(thread))
+	    !thread->at_event_stop || !thread_is_64_bit(thread) ||
+	    thread_dispatches_syscalls(thread))
 		return 0;
 	floor = thread_stack_floor(process, mappings, &thread->regs);
 	if (!floor || thread->regs.rsp - floor < room)
@@ -114,6 +115,29 @@ static int no_stack(const struct tracee *tracee, struct hf_diag *diag)
 	return -ECANCELED;
 }
 
+static int all_dispatch(const struct tracee *tracee, struct hf_diag *diag)
+{
+	hf_refuse(diag, "user-dispatch",
+		  "process %d (%s) makes its system calls itself: those of "
+		  "borrowed code would raise SIGSYS",
+		  (int)tracee->process->pid, tracee->process->command);
+	hf_detail(diag, "its threads use PR_SET_SYSCALL_USER_DISPATCH, as Wine "
+			"does");
+	hf_hint(diag, "one thread that does not use it is enough; there is no "
+		      "other way");
+	return -ECANCELED;
+}
+
+/* With the threads still held. */
+static int none_suitable(const struct tracee *tracee, struct hf_diag *diag)
+{
+	for (size_t i = 0; i < tracee->nr_threads; i++)
+		if (tracee->threads[i].state == THREAD_HELD &&
+		    thread_dispatches_syscalls(&tracee->threads[i]))
+			return all_dispatch(tracee, diag);
+	return no_stack(tracee, diag);
+}
+
 static int choose_from_held(struct tracee *tracee,
 			    const struct mappings *mappings, hf_addr room,
 			    pid_t *ret_tid, struct hf_diag *diag)
@@ -121,7 +145,7 @@ static int choose_from_held(struct tracee *tracee,
 	const struct thread *thread = best_thread(tracee, mappings, room);
 
 	if (!thread)
-		return no_stack(tracee, diag);
+		return none_suitable(tracee, diag);
 	*ret_tid = thread->tid;
 	return 0;
 }
@@ -136,13 +160,14 @@ static int choose_from_all(struct tracee *tracee,
 	if (r)
 		return r;
 	thread = best_thread(tracee, mappings, room);
+	if (thread)
+		*ret_tid = thread->tid;
+	else
+		r = none_suitable(tracee, diag);
 	for (size_t i = 0; i < tracee->nr_threads; i++)
 		if (&tracee->threads[i] != thread)
 			tracee_release(tracee, &tracee->threads[i]);
-	if (!thread)
-		return no_stack(tracee, diag);
-	*ret_tid = thread->tid;
-	return 0;
+	return r;
 }
 
 static int choose_and_stop(struct tracee *tracee,

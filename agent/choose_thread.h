@@ -2,10 +2,10 @@
  * Which thread of the target is borrowed.
  *
  * It must stand where the kernel decides afresh how it goes on, run 64-bit
- * code, and have free stack below it whose extent is known: the main stack, or
- * one that holds the thread's own control block. Of a coroutine's stack nobody
- * knows where it ends. Of those that will do, the one is taken for which our
- * death would matter least.
+ * code, be free to make system calls anywhere, and have free stack below it
+ * whose extent is known: the main stack, or one that holds the thread's own
+ * control block. Of a coroutine's stack nobody knows where it ends. Of those
+ * that will do, the one is taken for which our death would matter least.
  */
 #pragma once
 
@@ -19,8 +19,8 @@
  * @ret_tid:     the thread
  * @ret_stopped: it was stopped for this; the others run
  *
- * Return: 0; -ECANCELED (code "no-stack") when none will do; -ESRCH;
- * -ETIMEDOUT.
+ * Return: 0; -ECANCELED (code "no-stack", "user-dispatch") when none will do;
+ * -ESRCH; -ETIMEDOUT.
  */
 int choose_thread(struct tracee *tracee, const struct mappings *mappings,
 		  hf_addr room, pid_t *ret_tid, bool *ret_stopped,

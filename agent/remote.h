@@ -55,7 +55,7 @@ struct remote;
  * borrowed thread, and registers of its struct thread are not its own.
  *
  * Return: 0; -ECANCELED when no thread can be borrowed ("no-stack",
- * "entry-changed", "seccomp"); -ESRCH; -ETIMEDOUT.
+ * "entry-changed", "seccomp", "user-dispatch"); -ESRCH; -ETIMEDOUT.
  */
 int remote_begin(struct tracee *tracee, struct remote **ret_remote,
 		 struct hf_diag *diag);

@@ -321,6 +321,25 @@ int thread_suspend_seccomp(const struct thread *thread, bool suspend)
 	return trace(PTRACE_SETOPTIONS, thread->tid, 0, options) ? -errno : 0;
 }
 
+/* Of linux/ptrace.h, newer than many a build machine. */
+#define REQUEST_GET_USER_DISPATCH 0x4211
+
+struct user_dispatch {
+	uint64_t mode; /* 0: off */
+	uint64_t selector;
+	uint64_t offset;
+	uint64_t size;
+};
+
+bool thread_dispatches_syscalls(const struct thread *thread)
+{
+	struct user_dispatch dispatch = { 0 };
+
+	return !trace(REQUEST_GET_USER_DISPATCH, thread->tid, sizeof(dispatch),
+		      (uintptr_t)&dispatch) &&
+	       dispatch.mode;
+}
+
 bool thread_signal_was_sent(const struct thread *thread)
 {
 	siginfo_t info;

@@ -218,6 +218,13 @@ int thread_settle(struct tracee *tracee, struct thread *thread,
  */
 int thread_suspend_seccomp(const struct thread *thread, bool suspend);
 
+/*
+ * Whether the kernel raises SIGSYS for system calls of a held thread that it
+ * makes outside of code it has named (PR_SET_SYSCALL_USER_DISPATCH: Wine). Not
+ * known, and false, before Linux 6.4.
+ */
+bool thread_dispatches_syscalls(const struct thread *thread);
+
 /* Who sent the pending signal: true when it came from a kill(2) of some kind,
  * false when the thread's own instruction raised it. */
 bool thread_signal_was_sent(const struct thread *thread);

@@ -15,6 +15,10 @@
 
 #include "target.h"
 
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#define PR_SYS_DISPATCH_ON 1
+#endif
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
@@ -104,6 +108,43 @@ static void do_seccomp_memfd(int nr, char **args)
 
 	(void)nr, (void)args;
 	filter_set(code, sizeof(code) / sizeof(code[0]));
+}
+
+/* The mapping of the C library's code. */
+static int libc_range(uint64_t *ret_start, uint64_t *ret_size)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uint64_t wanted = (uint64_t)(uintptr_t)&write, start, end;
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx", &start, &end) != 2 ||
+		    wanted < start || wanted >= end)
+			continue;
+		fclose(maps);
+		*ret_start = start;
+		*ret_size = end - start;
+		return 0;
+	}
+	return -1;
+}
+
+/*
+ * System calls are made by the C library only; one from anywhere else raises
+ * SIGSYS, for a handler that emulates it. So does Wine.
+ */
+static void do_user_dispatch(int nr, char **args)
+{
+	static char selector = 1; /* block */
+	uint64_t start, size;
+
+	(void)nr, (void)args;
+	if (libc_range(&start, &size) ||
+	    prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, start, size,
+		  &selector))
+		answer("%s", strerror(errno));
+	else
+		answer("ok");
 }
 
 /* No memory that is or was writable may become executable. */
@@ -297,6 +338,7 @@ int main(void)
 		{ "seccomp-mprotect", do_seccomp_mprotect },
 		{ "seccomp-memfd", do_seccomp_memfd },
 		{ "mdwe", do_mdwe },
+		{ "user-dispatch", do_user_dispatch },
 		{ "undumpable", do_undumpable },
 		{ "dumpable", do_dumpable },
 		{ "fill", do_fill },
