@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "choose_thread.h"
@@ -39,6 +40,19 @@
 #define FLAGS_CLEAN 0x202 /* interrupts on, direction up, no single step */
 
 /* --- borrowing ----------------------------------------------------------- */
+
+/* Why the filter cannot be suspended, which failed with @r. */
+static const char *suspend_advice(int r)
+{
+	if (r == -EINVAL)
+		return "this kernel cannot suspend the filter "
+		       "(CONFIG_CHECKPOINT_RESTORE)";
+	if (prctl(PR_GET_SECCOMP) > 0)
+		return "hotfix runs under a seccomp filter itself, as in a "
+		       "container, and may not suspend one: run it outside";
+	return "suspending the filter needs CAP_SYS_ADMIN: run hotfix as root, "
+	       "outside of a container";
+}
 
 static int seccomp_suspend(struct remote *remote, struct hf_diag *diag)
 {
@@ -63,11 +77,7 @@ static int seccomp_suspend(struct remote *remote, struct hf_diag *diag)
 		  "kill it for the system calls that are needed",
 		  (int)remote->tracee->process->pid,
 		  remote->tracee->process->command);
-	hf_hint(diag, r == -EINVAL ?
-			      "this kernel cannot suspend the filter "
-			      "(CONFIG_CHECKPOINT_RESTORE)" :
-			      "suspending the filter needs CAP_SYS_ADMIN: run "
-			      "hotfix as root, outside of a container");
+	hf_hint(diag, "%s", suspend_advice(r));
 	return -ECANCELED;
 }
 

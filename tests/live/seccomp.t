@@ -190,4 +190,45 @@ test_waiting_unstoppably()
 	expect value 2
 }
 
+# Runs a program under a filter that allows everything, as root of a container
+# is under one.
+UNDER_FILTER='
+import ctypes, os, struct, sys
+class Program(ctypes.Structure):
+    _fields_ = [("size", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0x7fff0000))
+program = Program(1, ctypes.addressof(code))
+libc = ctypes.CDLL(None)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(program)):
+    sys.exit("no filter")
+os.execv(sys.argv[1], sys.argv[1:])'
+
+# Whoever is under a filter may not suspend one; without any all is well.
+test_agent_under_a_filter()
+{
+	need_admin
+	fix_value two filtered 2
+	start_target filtered
+	AGENT=("$PYTHON" -c "$UNDER_FILTER" "$BIN/hotfix")
+	whole_round
+	expect 'filter kill memfd_create' ok
+	refused 3 'seccomp filter' apply "$FIX" -p $PID
+	stderr_says 'hint: hotfix runs under a seccomp filter itself'
+	expect value 1
+}
+
+# Like a filter, but the program's own: calls that its C library does not make
+# raise SIGSYS, also those of a thread that restores itself after our death.
+test_calls_dispatched_by_the_program()
+{
+	start_target odd
+	ask user-dispatch
+	[ "$ANSWER" = ok ] || skip "no syscall user dispatch: $ANSWER"
+	fix_value two odd 2
+	refused 3 'makes its system calls itself' apply "$FIX" -p $PID
+	stderr_says 'PR_SET_SYSCALL_USER_DISPATCH'
+	expect value 1
+	tried 'hardened place: syscall user dispatch' 1 0 0 0
+}
+
 run_tests "$@"
