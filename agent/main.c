@@ -6,9 +6,11 @@
  * sends wait until it is done.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "batch.h"
 #include "cmd.h"
@@ -104,13 +106,32 @@ static enum hf_exit usage_refuse(int argc, char **argv)
 			    output_failure(&output, &diag, HF_EXIT_USAGE));
 }
 
+/*
+ * Were one of the three closed, the next file opened would take its place, and
+ * what is printed would go there: perhaps into the memory of a process. A
+ * directory that is read only takes nothing, and says so.
+ */
+static void outputs_occupy(void)
+{
+	int fd;
+
+	do
+		fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 	const struct command *command = command_find(word);
 
+	outputs_occupy();
 	setlocale(LC_CTYPE, "");
+	/* An output that takes no more is an error, and not our end. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (command)
 		return command_run(command, argc - 1, argv + 1);
 	if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
