@@ -27,7 +27,7 @@ struct apply {
 	const struct operation_options *options;
 	struct operation_report *report;
 	struct target target;
-	hf_addr bases[PATCH_PARTS_MAX]; /* of the images that were staged */
+	hf_addr bases[PATCH_PARTS_MAX]; /* of the images that are staged */
 	size_t nr_bases;
 };
 
@@ -135,10 +135,38 @@ static void unstage_image(struct apply *apply, const struct control *own)
 			    own->block.base, apply->target.process->pid);
 }
 
+static bool base_is_known(const struct apply *apply, hf_addr base)
+{
+	const struct controls *controls = &apply->target.controls;
+
+	for (size_t i = 0; i < controls->nr; i++)
+		if (!controls->entries[i].damaged &&
+		    controls->entries[i].block.base == base)
+			return true;
+	return false;
+}
+
+/*
+ * The last look may have been before an image was mapped, or may have failed:
+ * another one.
+ */
+static int apply_find_own(struct apply *apply)
+{
+	for (size_t i = 0; i < apply->nr_bases; i++)
+		if (!base_is_known(apply, apply->bases[i]))
+			return target_refresh(&apply->target, NULL);
+	return 0;
+}
+
 static void apply_unstage(struct apply *apply)
 {
 	const struct controls *controls = &apply->target.controls;
 
+	if (apply_find_own(apply) && process_alive(apply->target.process))
+		report_note(apply->report,
+			    "an image may still be mapped: run hotfix recover "
+			    "-p %d",
+			    apply->target.process->pid);
 	for (size_t i = 0; i < controls->nr; i++)
 		if (is_own(apply, &controls->entries[i]))
 			unstage_image(apply, &controls->entries[i]);
@@ -213,15 +241,12 @@ static int apply_staged(struct apply *apply, struct hf_diag *diag)
 static int image_is_there(const struct apply *apply, hf_addr base,
 			  struct hf_diag *diag)
 {
-	const struct controls *controls = &apply->target.controls;
-
-	for (size_t i = 0; i < controls->nr; i++)
-		if (!controls->entries[i].damaged &&
-		    controls->entries[i].block.base == base)
-			return 0;
+	if (base_is_known(apply, base))
+		return 0;
 	return hf_error(diag, -EIO, "image-lost",
 			"the image mapped at 0x%" PRIx64
-			" cannot be read back",
+			" is not there any more: the process has unmapped it, "
+			"or has started another program (exec)",
 			base);
 }
 
@@ -258,13 +283,14 @@ static int part_stage(struct apply *apply, const struct patch_file *part,
 
 	if (r == 0)
 		r = part_report(apply, &staging, diag);
-	if (r == 0)
+	if (r == 0) {
+		/* Before: it may be mapped, and what follows fail. */
+		apply->bases[apply->nr_bases++] = staging.base;
 		r = staging_map(&apply->target, &staging, apply->options->mode,
 				diag);
-	if (r == 0) {
-		apply->bases[apply->nr_bases++] = staging.base;
-		r = target_refresh(&apply->target, diag);
 	}
+	if (r == 0)
+		r = target_refresh(&apply->target, diag);
 	if (r == 0)
 		r = image_is_there(apply, staging.base, diag);
 	staging_release(&staging);

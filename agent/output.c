@@ -114,16 +114,21 @@ const char *text_line(const char *text, char *ret_text, size_t size)
 	return ret_text;
 }
 
+/* Of what does not fit here, the rest is lost when memory is, too. */
 static void write_clean(FILE *file, const char *format, va_list arguments)
 {
-	owned(free_p) char *text = NULL;
+	char text[4096];
+	owned(free_p) char *longer = NULL;
+	va_list again;
+	int size;
 
-	if (vasprintf(&text, format, arguments) < 0) {
-		text = NULL;
-		return;
-	}
-	text_clean(text, "\n\t");
-	fputs(text, file);
+	va_copy(again, arguments);
+	size = vsnprintf(text, sizeof(text), format, arguments);
+	if (size >= (int)sizeof(text) && vasprintf(&longer, format, again) < 0)
+		longer = NULL;
+	va_end(again);
+	text_clean(longer ? longer : text, "\n\t");
+	fputs(longer ? longer : text, file);
 }
 
 void output_print(struct output *output, const char *format, ...)
@@ -189,12 +194,13 @@ static void lines_put(FILE *file, const char *text, const char *indent)
 	}
 }
 
-static void hints_put(FILE *file, const char *hints)
+static void hints_put(FILE *file, const struct hf_diag *diag)
 {
-	owned(free_p) char *text = strdup(hints);
+	char text[sizeof(diag->hint)];
 
-	if (!text || !*text)
+	if (!*diag->hint)
 		return;
+	snprintf(text, sizeof(text), "%s", diag->hint);
 	text_clean(text, "\n\t");
 	fputs("  hint: ", file);
 	lines_put(file, text, "  hint: ");
@@ -212,21 +218,20 @@ static void error_begin(struct output *output, enum output_style style,
 	fputc(' ', output->err);
 }
 
+/* Needs no memory: that may be what there is to tell. */
 void output_error(struct output *output, const char *subject,
 		  const struct hf_diag *diag)
 {
-	owned(free_p) char *text = NULL;
+	char text[sizeof(diag->message) + 256];
 
 	if (output->json)
 		return;
-	if (asprintf(&text, "%s%s%s", subject ? subject : "",
-		     subject ? ": " : "", diag->message) < 0)
-		text = NULL;
-	if (text)
-		text_clean(text, "\n\t");
+	snprintf(text, sizeof(text), "%s%s%s", subject ? subject : "",
+		 subject ? ": " : "", diag->message);
+	text_clean(text, "\n\t");
 	error_begin(output, STYLE_BAD, "error:");
-	lines_put(output->err, text ? text : "out of memory", "  ");
-	hints_put(output->err, diag->hint);
+	lines_put(output->err, text, "  ");
+	hints_put(output->err, diag);
 }
 
 void output_warning(struct output *output, const char *format, ...)
