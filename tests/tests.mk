@@ -71,6 +71,14 @@ $(TEST_TOOLS): $(O)/%: $(O)/%.o $(O)/libpatcher.a $(O)/libhotfix.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_PATCHER)
 
+# Goes into the agent by LD_PRELOAD.
+FAULT_SCARCE := $(O)/tests/fault/lib/scarce.so
+$(FAULT_SCARCE): tests/fault/lib/scarce.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)gcc -O2 -g -Wall -Wextra -fPIC -fno-builtin -shared -o $@ $<
+TEST_TOOLS += $(FAULT_SCARCE)
+
 include tests/targets/targets.mk
 
 PROVE := prove --failures --merge $(if $(V),--verbose) $(PROVE_FLAGS)

@@ -159,26 +159,10 @@ static const char *judge_word(const struct change *change,
 						answer);
 }
 
-/* As the exit status says: all, or nothing. */
-static const char *judge_values(const struct operation *operation, int status)
-{
-	const char *values = ask(&stage, "values");
-	int found = agent_run(&stage, "status -p P");
-
-	if (found != (status == 6 ? 6 : 0))
-		return wrong(&stage, "after exit %d, status exits %d: %s",
-			     status, found, agent_output(&stage));
-	if (strcmp(values, status ? operation->values_before :
-				    operation->values_after))
-		return wrong(&stage, "after exit %d, values are %s", status,
-			     values);
-	return "";
-}
-
 static const char *judge_values_and_reset(const struct operation *operation,
 					  int status)
 {
-	const char *what = judge_values(operation, status);
+	const char *what = judge_values(&stage, operation, status);
 
 	return *what ? what : stage_reset(&stage);
 }

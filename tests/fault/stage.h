@@ -9,6 +9,7 @@
  *                         library 24: of several parts    values "4 1 1 24"
  *   stage_start()    the target, and what it has of its own
  *   agent_run()      hotfix, to its end
+ *   judge_values()   after an end of its own: is all as it says
  *   judge()          after a death: is the target unharmed, does status answer,
  *                    does recover bring it to one of two whole states
  *   stage_reset()    everything reverted: nothing of ours is left
@@ -36,6 +37,7 @@ struct stage {
 	char directory[64];
 	char fix_a[96], fix_b[96], fix_h[96], fix_both[96];
 	char *snapshot;
+	void (*in_agent)(void); /* called in each that is started */
 	char wrong[1024];
 	bool is_left;	    /* what is wrong is that something stayed behind */
 	unsigned long nr_epoll; /* EINTR from epoll_wait that was noticed */
@@ -161,6 +163,8 @@ static void agent_exec(const struct stage *stage, const char *command)
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	dup2(fd, STDOUT_FILENO);
 	dup2(fd, STDERR_FILENO);
+	if (stage->in_agent)
+		stage->in_agent();
 	/* The leak checker cannot work in a process that is traced. */
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
 	execv(argv[0], argv);
@@ -473,6 +477,24 @@ static inline const char *judge(struct stage *stage,
 	if (strcmp(values, operation->values_before) &&
 	    strcmp(values, operation->values_after))
 		return wrong(stage, "values are %s", values);
+	return "";
+}
+
+/* After an agent that ended by itself. As the exit status says: all, or nothing. */
+static inline const char *judge_values(struct stage *stage,
+				       const struct operation *operation,
+				       int status)
+{
+	const char *values = ask(stage, "values");
+	int found = agent_run(stage, "status -p P");
+
+	if (found != (status == 6 ? 6 : 0))
+		return wrong(stage, "after exit %d, status exits %d: %s",
+			     status, found, agent_output(stage));
+	if (strcmp(values, status ? operation->values_before :
+				    operation->values_after))
+		return wrong(stage, "after exit %d, values are %s", status,
+			     values);
 	return "";
 }
 
