@@ -4,7 +4,8 @@
  * of the new. The agent's functions are called here, so that a switch costs no
  * program's start.
  *
- *   CONTRACT_SWITCHES=N   how many; 300 otherwise, 100,000 in a full run
+ *   CONTRACT_SWITCHES=N   how many; 300 otherwise, 100,000 in a full run, which
+ *                         takes about an hour on two idle processors
  */
 #include "../../agent/operation.h"
 
