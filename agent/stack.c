@@ -50,6 +50,7 @@ struct scan {
 	size_t nr_suspects;
 	struct range stacks[STACKS_MAX]; /* to be looked at, and seen */
 	size_t nr_stacks;
+	struct range home; /* its own stack, if it stands on another one */
 	bool partly; /* there is more than what was seen */
 	bool hidden; /* a return address is kept by the kernel */
 	uint64_t *words; /* FRAME_FLAGS_BACK of the chunk before, the chunk */
@@ -260,6 +261,60 @@ static int stack_scan(struct scan *scan, const struct range *stack)
 	return 0;
 }
 
+/*
+ * The stack that was made for the thread: the kernel's, or the one below its
+ * control block. Empty where it is not known.
+ */
+static struct range home_stack(const struct scan *scan)
+{
+	const struct mappings *mappings = scan->query->mappings;
+	hf_addr control_block = scan->thread->regs.fs_base;
+	const struct mapping *mapping = NULL;
+	struct range home;
+
+	if (scan->thread->tid != scan->query->process->pid) {
+		mapping = mappings_find(mappings, control_block);
+		if (!is_stack_memory(mapping) ||
+		    (*mapping->path && strncmp(mapping->path, "[anon:", 6)))
+			return (struct range){ 0, 0 };
+		home = (struct range){ mapping->range.start,
+				       align_down(control_block,
+						  sizeof(uint64_t)) };
+	} else {
+		for (size_t i = 0; !mapping && i < mappings->nr; i++)
+			if (!strcmp(mappings->entries[i].path, "[stack]"))
+				mapping = &mappings->entries[i];
+		if (!mapping)
+			return (struct range){ 0, 0 };
+		home = mapping->range;
+	}
+	if (home.end - home.start > SCAN_MAX)
+		home.start = home.end - SCAN_MAX;
+	return home;
+}
+
+/*
+ * A thread that was moved to another stack by hand has left frames behind on its
+ * own. Nothing tells how deep they reach: all of it is looked at, unless a signal
+ * frame has led there.
+ */
+static void home_add(struct scan *scan)
+{
+	struct range home = home_stack(scan);
+
+	if (home.start >= home.end)
+		return;
+	for (size_t i = 0; i < scan->nr_stacks; i++)
+		if (scan->stacks[i].start < home.end &&
+		    home.start < scan->stacks[i].end)
+			return;
+	scan->home = home;
+	if (scan->nr_stacks == STACKS_MAX)
+		scan->partly = true;
+	else
+		scan->stacks[scan->nr_stacks++] = home;
+}
+
 static void registers_scan(struct scan *scan)
 {
 	const struct user_regs_struct *regs = &scan->thread->regs;
@@ -278,7 +333,7 @@ static int thread_scan(struct scan *scan)
 {
 	registers_scan(scan);
 	stack_add(scan, scan->thread->regs.rsp);
-	/* The list grows as signal frames are met. */
+	/* The list grows as signal frames are met, and once at its end. */
 	for (size_t i = 0; i < scan->nr_stacks; i++) {
 		int r = stack_scan(scan, &scan->stacks[i]);
 
@@ -289,6 +344,8 @@ static int thread_scan(struct scan *scan)
 		if (scan->query->stats)
 			scan->query->stats->bytes +=
 				scan->stacks[i].end - scan->stacks[i].start;
+		if (i + 1 == scan->nr_stacks && !scan->home.end)
+			home_add(scan);
 	}
 	return 0;
 }
@@ -389,6 +446,28 @@ static bool suspects_left(const struct scan *scan,
 	return scan->partly || scan->hidden;
 }
 
+/*
+ * A hit on the stack that the thread has left. Frames that lead back there have
+ * told what is alive on it; without one even a complete unwind, to the start of
+ * a coroutine, has not.
+ */
+static bool home_hit(const struct scan *scan,
+		     const struct unwind_frames *frames,
+		     struct stack_hit *ret_hit)
+{
+	for (size_t i = 0; i < frames->nr; i++)
+		if (range_contains(&scan->home, frames->stack_pointers[i]))
+			return false;
+	for (size_t i = 0; i < scan->nr_suspects; i++) {
+		if (!range_contains(&scan->home, scan->suspects[i].where))
+			continue;
+		*ret_hit = scan->suspects[i];
+		ret_hit->unproven = true;
+		return true;
+	}
+	return false;
+}
+
 static int unwind(const struct stack_query *query, const struct thread *thread,
 		  struct unwind_frames *ret_frames, struct hf_diag *diag)
 {
@@ -415,8 +494,10 @@ static int thread_decide(const struct scan *scan, struct stack_hit *ret_hit,
 		return r;
 	if (frames_hit(scan->query, scan->thread, frames, ret_hit))
 		return 1;
-	return (!frames->complete || scan->hidden) &&
-	       suspects_left(scan, frames, ret_hit);
+	if ((!frames->complete || scan->hidden) &&
+	    suspects_left(scan, frames, ret_hit))
+		return 1;
+	return home_hit(scan, frames, ret_hit);
 }
 
 struct range stack_return_probes(const struct mappings *mappings)

@@ -8,6 +8,10 @@
  * the thread (a handler on an alternate stack); that one is looked at too. No
  * hit: proven free, without any unwind information.
  *
+ * A thread that stands on another stack, with nothing to tell how it came there
+ * (a stack pointer set by hand, swapcontext), has left its own one behind with
+ * frames on it: that one is looked at from its end, a MiB at the most.
+ *
  * Only on a hit the unwinder decides whether it is a real frame (unwind.h).
  * Where the unwind is not complete, a hit is cleared only if it lies in a part
  * of the stack whose frames are all known.

@@ -108,6 +108,7 @@ check-real: all
 # tried (tap_tried(), `tried` in live/lib.sh); the table adds that up.
 HOSTILE_TESTS ?= $(FAULT_TESTS) tests/live/seccomp.t tests/live/watched.t \
 		 tests/live/places.t tests/live/conditions.t tests/live/crowded.t tests/live/kinds.t \
+		 tests/live/stacks.t \
 		 $(wildcard tests/live/hostile*.t) \
 		 tests/live/invisible.t $(O)/tests/live/contract
 .PHONY: check-hostile

@@ -245,6 +245,11 @@ SCENE(alternate_stack_stale, "handler-alternate-free", 0, false, 1, false, 1)
 SCENE(coroutine_unseen, "coroutine", 0, false, 0, false, 0)
 SCENE(on_coroutine, "in-coroutine", 0, false, 1, false, 1)
 
+/* A thread that stands elsewhere has left its own stack with frames on it. */
+SCENE(moved_by_hand, "moved",	  1, false, 1, false, 1)
+SCENE(moved_by_hand_stale, "moved-stale", 0, false, 1, false, 1)
+SCENE(left_for_coroutine, "left-for-coroutine", 1, true, 1, false, 1)
+
 /* The pc itself needs no unwinder. (Or it is still writing "ready".) */
 TEST(spinning)
 {

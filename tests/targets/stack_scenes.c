@@ -147,6 +147,29 @@ __asm__(".text\n"
 	".cfi_endproc\n"
 	".size call_with_endless_cfi, . - call_with_endless_cfi\n");
 
+/* Calls @function on another stack, and tells how to come back. */
+void call_on(void (*function)(void), char *stack);
+__asm__(".text\n"
+	".type call_on, @function\n"
+	"call_on:\n"
+	".cfi_startproc\n"
+	"	push %rbx\n"
+	".cfi_def_cfa_offset 16\n"
+	".cfi_offset rbx, -16\n"
+	"	mov %rsp, %rbx\n"
+	".cfi_def_cfa_register rbx\n"
+	"	mov %rsi, %rsp\n"
+	"	call *%rdi\n"
+	"	mov %rbx, %rsp\n"
+	".cfi_def_cfa_register rsp\n"
+	"	pop %rbx\n"
+	".cfi_def_cfa_offset 8\n"
+	"	ret\n"
+	".cfi_endproc\n"
+	".size call_on, . - call_on\n");
+
+static char other_stack[65536] __attribute__((aligned(4096)));
+
 /* --- scenes --------------------------------------------------------------- */
 
 static void scene_free(void)
@@ -341,6 +364,25 @@ static void scene_faults(void)
 	zero = 0;
 }
 
+APART static void stay_on_other_stack(void)
+{
+	call_on(stay_awhile, other_stack + sizeof(other_stack));
+	zero = 0;
+}
+
+static void scene_moved(void)
+{
+	probe_calls(stay_on_other_stack);
+	zero = 0;
+}
+
+/* Its frames lead back, so that what is stale is known to be. */
+static void scene_moved_stale(void)
+{
+	stain();
+	uninitialised(stay_on_other_stack);
+}
+
 #ifdef __GLIBC__
 static ucontext_t outside, inside;
 
@@ -383,6 +425,18 @@ static void scene_coroutine(void)
 static void scene_coroutine_free(void)
 {
 	with_coroutine(coroutine_other);
+}
+
+/* The thread has left its own stack, in the middle of the probe. */
+static void enter_coroutine(void)
+{
+	with_coroutine(stay_awhile);
+	zero = 0;
+}
+
+static void scene_left(void)
+{
+	probe_calls(enter_coroutine);
 }
 
 /* The thread stands on the coroutine's stack, in the middle of the heap. */
@@ -541,10 +595,13 @@ static const struct {
 	{ "handler-alternate", scene_handler_alternate },
 	{ "handler-alternate-free", scene_handler_alternate_free },
 	{ "faults", scene_faults },
+	{ "moved", scene_moved },
+	{ "moved-stale", scene_moved_stale },
 #ifdef __GLIBC__
 	{ "coroutine", scene_coroutine },
 	{ "coroutine-free", scene_coroutine_free },
 	{ "in-coroutine", scene_in_coroutine },
+	{ "left-for-coroutine", scene_left },
 #endif
 	{ "far", scene_far },
 	{ "far-free", scene_far_free },
