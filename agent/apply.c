@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "../lib/digest.h"
 #include "change.h"
 #include "clock.h"
 #include "hooks.h"
@@ -28,6 +29,7 @@ struct apply {
 	struct operation_report *report;
 	struct target target;
 	hf_addr bases[PATCH_PARTS_MAX]; /* of the images that are staged */
+	uint8_t sites[PATCH_PARTS_MAX][SHA256_SIZE]; /* of their sites */
 	size_t nr_bases;
 };
 
@@ -238,16 +240,47 @@ static int apply_staged(struct apply *apply, struct hf_diag *diag)
 	return 0;
 }
 
-static int image_is_there(const struct apply *apply, hf_addr base,
-			  struct hf_diag *diag)
+static void sites_digest(const struct control_site *sites, size_t nr,
+			 uint8_t ret_digest[SHA256_SIZE])
 {
-	if (base_is_known(apply, base))
-		return 0;
+	sha256(sites, nr * sizeof(*sites), ret_digest);
+}
+
+/* What the target has made of it since is its own business, but no patch. */
+static bool is_as_staged(const struct control *control, const uint8_t *sites)
+{
+	uint8_t found[SHA256_SIZE];
+
+	sites_digest(control->sites, control->block.nr_sites, found);
+	return !memcmp(found, sites, SHA256_SIZE);
+}
+
+static int image_check(const struct apply *apply, size_t index,
+		       struct hf_diag *diag)
+{
+	const struct controls *controls = &apply->target.controls;
+	hf_addr base = apply->bases[index];
+
+	for (size_t i = 0; i < controls->nr; i++)
+		if (!controls->entries[i].damaged &&
+		    controls->entries[i].block.base == base &&
+		    is_as_staged(&controls->entries[i], apply->sites[index]))
+			return 0;
 	return hf_error(diag, -EIO, "image-lost",
 			"the image mapped at 0x%" PRIx64
-			" is not there any more: the process has unmapped it, "
-			"or has started another program (exec)",
+			" is not there any more as it was written: the process "
+			"has unmapped or changed it, or has started another "
+			"program (exec)",
 			base);
+}
+
+static int images_check(const struct apply *apply, struct hf_diag *diag)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < apply->nr_bases && !r; i++)
+		r = image_check(apply, i, diag);
+	return r;
 }
 
 static int part_report(struct apply *apply, const struct staging *staging,
@@ -285,6 +318,8 @@ static int part_stage(struct apply *apply, const struct patch_file *part,
 		r = part_report(apply, &staging, diag);
 	if (r == 0) {
 		/* Before: it may be mapped, and what follows fail. */
+		sites_digest(staging.sites, staging.nr_sites,
+			     apply->sites[apply->nr_bases]);
 		apply->bases[apply->nr_bases++] = staging.base;
 		r = staging_map(&apply->target, &staging, apply->options->mode,
 				diag);
@@ -292,7 +327,7 @@ static int part_stage(struct apply *apply, const struct patch_file *part,
 	if (r == 0)
 		r = target_refresh(&apply->target, diag);
 	if (r == 0)
-		r = image_is_there(apply, staging.base, diag);
+		r = images_check(apply, diag);
 	staging_release(&staging);
 	return r;
 }

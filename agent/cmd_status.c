@@ -100,6 +100,8 @@ static const char *state_name(const struct control *control)
 {
 	if (control->damaged)
 		return "damaged";
+	if (control->orphaned)
+		return "orphaned";
 	return control_state_name((enum control_state)control->block.state);
 }
 
@@ -257,6 +259,7 @@ static json_t *control_json(const struct survey *survey,
 	if (!control->damaged) {
 		block_json(patch, control);
 	} else {
+		json_put(patch, "damage", json_text(control_damage(control)));
 		json_put(patch, "image", json_address(block->base));
 		json_put(patch, "image_size",
 			 json_integer((json_int_t)block->total_size));
@@ -285,27 +288,38 @@ static json_t *survey_json(const struct survey *survey)
 	return process;
 }
 
+static void interrupted_describe(const struct survey *survey,
+				 struct hf_diag *diag)
+{
+	const struct controls *controls = &survey->target.controls;
+
+	hf_error(diag, -EUCLEAN, "interrupted",
+		 "a hotfix command was killed while it worked on this process; "
+		 "the process runs on, but its state is half-way");
+	for (size_t i = 0; i < controls->nr; i++)
+		if (control_is_transient(&controls->entries[i]))
+			hf_detail(diag, "%s is %s",
+				  controls->entries[i].block.name,
+				  state_name(&controls->entries[i]));
+	if (survey->stub)
+		hf_detail(diag, "the entry point holds hotfix's stub");
+	hf_hint(diag, "hotfix recover -p %d", (int)survey->target.process->pid);
+}
+
 static void interrupted_explain(struct status *status,
 				const struct survey *survey)
 {
+	const struct process *process = survey->target.process;
+	const struct control *damaged = target_damaged(&survey->target);
 	char label[PROCESS_LABEL_SIZE];
 	struct hf_diag diag = { 0 };
-	pid_t pid = survey->target.process->pid;
 
-	hf_error(&diag, -EUCLEAN, "interrupted",
-		 "a hotfix command was killed while it worked on this process; "
-		 "the process runs on, but its state is half-way");
-	for (size_t i = 0; i < survey->target.controls.nr; i++)
-		if (control_is_transient(&survey->target.controls.entries[i]))
-			hf_detail(&diag, "%s is %s",
-				  survey->target.controls.entries[i].block.name,
-				  state_name(
-					  &survey->target.controls.entries[i]));
-	if (survey->stub)
-		hf_detail(&diag, "the entry point holds hotfix's stub");
-	hf_hint(&diag, "hotfix recover -p %d", (int)pid);
+	if (damaged)
+		control_explain_damage(damaged, &diag);
+	else
+		interrupted_describe(survey, &diag);
 	output_error(status->output,
-		     process_label(pid, survey->target.process->command, label),
+		     process_label(process->pid, process->command, label),
 		     &diag);
 }
 
@@ -339,6 +353,28 @@ static int survey_report(struct status *status, const struct survey *survey,
 	if (r)
 		return hf_fail(diag, r, "cannot list the patches");
 	return survey_is_interrupted(survey) ? -EUCLEAN : 0;
+}
+
+/* Nothing leads to it: no error, but it should not be forgotten. */
+static void orphans_explain(struct status *status, const struct survey *survey)
+{
+	const struct process *process = survey->target.process;
+	char label[PROCESS_LABEL_SIZE];
+
+	for (size_t i = 0; i < survey->target.controls.nr; i++) {
+		const struct control *control =
+			&survey->target.controls.entries[i];
+
+		if (control->orphaned)
+			output_warning(status->output,
+				       "%s: the library that %s was for is no "
+				       "longer loaded, and the patch with it; "
+				       "hotfix recover -p %d unmaps what is "
+				       "left",
+				       process_label(process->pid,
+						     process->command, label),
+				       patch_name(control), process->pid);
+	}
 }
 
 static void failure_report(struct status *status, pid_t pid, int error,
@@ -384,6 +420,7 @@ static void process_status(struct status *status, pid_t pid, bool asked_for)
 			interrupted_explain(status, &survey);
 		else if (survey.busy)
 			busy_explain(status, &survey);
+		orphans_explain(status, &survey);
 	}
 	if (r && r != -EUCLEAN)
 		failure_report(status, pid, r, &diag);

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,11 @@ static_assert(offsetof(struct control_block, build_id_size) == 192);
 static_assert(offsetof(struct control_block, name) == 260);
 static_assert(NR_HOOKS == 4);
 
-#define CONTROL_SIZE_MAX (64u << 20)
+#define CONTROL_SIZE_MAX (16u << 20)
+/* Of all blocks together: a target may have any number of them. */
+#define NR_BELIEVED_MAX 1024
+#define NR_SITES_MAX 16384
+#define BYTES_MAX (64u << 20)
 /* A relay jump stands within a short jump's reach of its function. */
 #define WRITE_DISTANCE_MAX 4096
 
@@ -317,7 +322,7 @@ static bool block_is_sane(const struct control_block *block,
 	if (memcmp(block->magic, CONTROL_MAGIC, sizeof(block->magic)) ||
 	    block->version != CONTROL_VERSION ||
 	    block->state < CONTROL_STAGED || block->state > CONTROL_RETIRED ||
-	    block->base != extent->range.start || !size_is_sane(block, extent))
+	    block->sequence == UINT64_MAX || block->base != extent->range.start || !size_is_sane(block, extent))
 		return false;
 	if (!table_fits(block, block->sites_offset, block->nr_sites,
 			sizeof(struct control_site)) ||
@@ -425,9 +430,29 @@ static void control_set_empty(const struct extent *extent,
 	control->mapped = extent->range;
 }
 
+/* What the blocks may still have, see NR_BELIEVED_MAX. */
+struct budget {
+	size_t nr_blocks, nr_sites, nr_bytes;
+};
+
+static bool budget_take(struct budget *budget, const struct control_block *block)
+{
+	if (budget->nr_bytes < block->control_size)
+		return false;
+	budget->nr_bytes -= block->control_size;
+	if (block->state == CONTROL_RETIRED)
+		return true;
+	if (!budget->nr_blocks || budget->nr_sites < block->nr_sites)
+		return false;
+	budget->nr_blocks--;
+	budget->nr_sites -= block->nr_sites;
+	return true;
+}
+
 /* Return: 0; -EBADMSG: not a block that can be believed; -ENOMEM. */
 static int block_read(const struct process *process,
-		      const struct extent *extent, struct control *control)
+		      const struct extent *extent, struct budget *budget,
+		      struct control *control)
 {
 	struct control_block *block = &control->block;
 	hf_addr base = extent->range.start;
@@ -439,7 +464,7 @@ static int block_read(const struct process *process,
 		control_set_empty(extent, control);
 		return 0;
 	}
-	if (!block_is_sane(block, extent))
+	if (!block_is_sane(block, extent) || !budget_take(budget, block))
 		return -EBADMSG;
 	r = table_read(process, base + block->sites_offset, block->nr_sites,
 		       sizeof(struct control_site), &control->sites);
@@ -471,6 +496,39 @@ static void control_set_damaged(const struct extent *extent,
 	memcpy(control->block.name, extent->name, sizeof(extent->name));
 }
 
+void control_disbelieve(struct control *control, const char *why)
+{
+	struct extent extent = { .range = control->mapped };
+
+	memcpy(extent.name, control->block.name, sizeof(extent.name));
+	control_set_damaged(&extent, control);
+	control->damage = why;
+}
+
+const char *control_damage(const struct control *control)
+{
+	return control->damage ? control->damage :
+				 "its control block does not fit its mapping";
+}
+
+int control_explain_damage(const struct control *control, struct hf_diag *diag)
+{
+	hf_error(diag, -EUCLEAN, "damaged",
+		 "the image at 0x%" PRIx64 " cannot be believed: %s. Which "
+		 "functions lead to it is unknown, so it is left alone, and "
+		 "nothing can be patched or reverted beside it",
+		 control->mapped.start, control_damage(control));
+	hf_hint(diag, "restart the process when you can");
+	return -EUCLEAN;
+}
+
+void control_forget_functions(struct control *control)
+{
+	memset(control->block.hooks, 0, sizeof(control->block.hooks));
+	control->block.nr_sites = 0;
+	control->block.nr_old_ranges = 0;
+}
+
 static int controls_append(struct controls *controls,
 			   const struct control *control)
 {
@@ -499,6 +557,7 @@ static int controls_scan(const struct process *process,
 			 const struct mappings *mappings,
 			 struct controls *controls)
 {
+	struct budget budget = { NR_BELIEVED_MAX, NR_SITES_MAX, BYTES_MAX };
 	size_t i = 0;
 
 	while (i < mappings->nr) {
@@ -511,7 +570,7 @@ static int controls_scan(const struct process *process,
 			i++;
 			continue;
 		}
-		r = block_read(process, &extent, &control);
+		r = block_read(process, &extent, &budget, &control);
 		if (r == -EBADMSG)
 			control_set_damaged(&extent, &control);
 		if (r != -ENOMEM)

@@ -113,6 +113,9 @@ struct control {
 	struct control_range *old_ranges;
 	struct manifest *manifest; /* NULL when unreadable: nothing depends on it */
 	bool damaged; /* a mapping of ours without a valid control block */
+	const char *damage; /* what it could not prove, see vouch.h; or NULL */
+	/* Its library was unloaded: RETIRED here, whatever its word is. */
+	bool orphaned;
 	struct range mapped; /* what really is mapped of it, hull */
 };
 
@@ -154,7 +157,9 @@ int control_encode(const struct patch_file *patch, hf_addr base,
  * Found by the name of the mapping ("/memfd:hotfix:NAME (deleted)",
  * "[anon:hotfix:NAME]") or, for unnamed anonymous read-only mappings, by the
  * magic. Every count and offset is checked against what is mapped: a block that
- * lies is reported as `damaged`, with nothing of it believed but its extent.
+ * lies is reported as `damaged`, with nothing of it believed but its extent;
+ * and so is one that comes after more than a process can reasonably have. What
+ * is not damaged still has to prove what it asks for: vouch.h.
  * Anonymous memory that has our name and not a byte in it is STAGED: its agent
  * died before it could write the block.
  *
@@ -164,6 +169,18 @@ int controls_read(const struct process *process,
 		  const struct mappings *mappings, struct controls *ret_controls,
 		  struct hf_diag *diag);
 void controls_release(struct controls *controls);
+
+/* Makes it a damaged one. @why: a literal. */
+void control_disbelieve(struct control *control, const char *why);
+
+/* What is wrong with a damaged one. */
+const char *control_damage(const struct control *control);
+
+/* The same as a reason why nothing can be done. Return: -EUCLEAN. */
+int control_explain_damage(const struct control *control, struct hf_diag *diag);
+
+/* Drops what it says of functions and hooks. */
+void control_forget_functions(struct control *control);
 
 /* By patch name; NULL when there is none. */
 struct control *controls_find(const struct controls *controls, const char *name);

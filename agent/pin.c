@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,34 @@ int file_unpin(int pinned, int flags)
 	pinned_path(pinned, path, sizeof(path));
 	fd = open(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return fd < 0 ? -errno : fd;
+}
+
+int mapping_pin(const struct process *process, const struct mapping *mapping,
+		struct stat *ret_status)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64,
+		 mapping->range.start, mapping->range.end);
+	return file_pin(process->dir, path, ret_status);
+}
+
+int mapping_open(const struct process *process, const struct mapping *mapping)
+{
+	owned(close_p) int pinned = -1;
+	struct stat status;
+
+	pinned = mapping_pin(process, mapping, &status);
+	if (pinned == -EMEDIUMTYPE)
+		return pinned;
+	if (pinned >= 0)
+		return file_unpin(pinned, O_RDONLY);
+	pinned = file_pin(AT_FDCWD, mapping->path, &status);
+	if (pinned < 0)
+		return pinned;
+	if (status.st_ino != mapping->inode || status.st_dev != mapping->device)
+		return -ESTALE;
+	return file_unpin(pinned, O_RDONLY);
 }
 
 /*

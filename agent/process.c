@@ -196,6 +196,11 @@ static int identity_read(struct process *process, struct hf_diag *diag)
 
 static int memory_open(struct process *process, struct hf_diag *diag)
 {
+	struct process_stat stat;
+
+	/* Of the program before, if it starts one in between: then they differ. */
+	if (!process_stat_read(process->dir, "stat", &stat))
+		process->start_stack = stat.start_stack;
 	process->mem = openat(process->dir, "mem", O_RDWR | O_CLOEXEC);
 	if (process->mem >= 0)
 		return 0;
@@ -312,6 +317,21 @@ bool process_alive(const struct process *process)
 	if (process_stat_read(process->task, path, &stat))
 		return false;
 	return !strchr("ZX", stat.state) || stat.nr_threads > 1;
+}
+
+/*
+ * The memory that was opened stays that of the old program, and reads as empty
+ * when nobody else uses it: a child of vfork() leaves it to its parent.
+ */
+bool process_same_program(const struct process *process)
+{
+	struct process_stat stat;
+	char byte;
+
+	if (!pread(process->mem, &byte, 1, (off_t)process->start_stack))
+		return false;
+	return process_stat_read(process->dir, "stat", &stat) ||
+	       !stat.start_stack || stat.start_stack == process->start_stack;
 }
 
 /* --- memory -------------------------------------------------------------- */

@@ -28,6 +28,7 @@ struct process {
 	int task;    /* /proc/PID/task */
 	int mem;     /* /proc/PID/mem, read and write */
 	uint64_t start_time; /* clock ticks after boot, stat field 22 */
+	hf_addr start_stack; /* of the program that ran when it was opened */
 	char command[16 + 1]; /* comm */
 	char *executable; /* target of /proc/PID/exe, " (deleted)" removed */
 	bool executable_deleted;
@@ -66,6 +67,12 @@ int process_read_string(const struct process *process, hf_addr address,
 
 /* true while the same process (not a successor of its PID) is alive. */
 bool process_alive(const struct process *process);
+
+/*
+ * false when it runs another program (exec) than it did when it was opened: what
+ * /proc tells is of the new one, and its memory is not what we opened.
+ */
+bool process_same_program(const struct process *process);
 
 /**
  * process_denied() - say why the kernel does not let us touch a process

@@ -11,7 +11,7 @@
  *   REVERTING               active again when nothing was stored yet, or when
  *                           a SWITCHING beside it is undone (an interrupted
  *                           exchange); otherwise finished
- *   RETIRED                 another try to unmap it
+ *   RETIRED, orphaned       another try to unmap it
  *   damaged                 reported and left alone: where its sites are is
  *                           unknown
  *   stub at _start          its own bytes are put back, last of all: as long as
@@ -372,16 +372,6 @@ static void recover_image(struct recover *recover,
 			    r > 0 ? reason : why.message);
 }
 
-static int damaged_report(const struct control *control, struct hf_diag *diag)
-{
-	hf_error(diag, -EUCLEAN, "damaged",
-		 "the image at 0x%" PRIx64 " has no readable control block: "
-		 "which functions lead to it is unknown, so it is left alone",
-		 control->mapped.start);
-	hf_hint(diag, "restart the process when you can");
-	return -EUCLEAN;
-}
-
 static int recover_images(struct recover *recover, struct hf_diag *diag)
 {
 	const struct controls *controls = &recover->target.controls;
@@ -391,7 +381,7 @@ static int recover_images(struct recover *recover, struct hf_diag *diag)
 		const struct control *control = &controls->entries[i];
 
 		if (control->damaged)
-			r = damaged_report(control, diag);
+			r = control_explain_damage(control, diag);
 		else if (in_state(control, CONTROL_STAGED) ||
 			 in_state(control, CONTROL_RETIRED))
 			recover_image(recover, control);

@@ -8,6 +8,7 @@
 #include "lock.h"
 #include "remote.h"
 #include "unwind.h"
+#include "vouch.h"
 
 /* How long another agent may keep us waiting, in ms. */
 #define LOCK_TIMEOUT_MS 2000
@@ -37,8 +38,28 @@ static int target_look(struct target *target, struct hf_diag *diag)
 	r = target_look_at_mappings(target, diag);
 	if (r < 0)
 		return r;
-	return controls_read(target->process, &target->mappings,
-			     &target->controls, diag);
+	r = controls_read(target->process, &target->mappings,
+			  &target->controls, diag);
+	if (r < 0)
+		return r;
+	controls_vouch(target);
+	return 0;
+}
+
+/* Else mappings of one program were compared with the memory of another. */
+static int target_look_at_one_program(struct target *target,
+				      struct hf_diag *diag)
+{
+	const struct process *process = target->process;
+	int r = target_look(target, diag);
+
+	if (!process_alive(process) || process_same_program(process))
+		return r;
+	hf_error(diag, -ESRCH, "process-replaced",
+		 "process %d (%s) has meanwhile started another program (exec)",
+		 process->pid, process->command);
+	hf_hint(diag, "see what it is now: hotfix status -p %d", process->pid);
+	return -ESRCH;
 }
 
 int target_refresh_mappings(struct target *target, struct hf_diag *diag)
@@ -51,7 +72,7 @@ int target_refresh(struct target *target, struct hf_diag *diag)
 {
 	controls_release(&target->controls);
 	target_forget_mappings(target);
-	return target_look(target, diag);
+	return target_look_at_one_program(target, diag);
 }
 
 int target_open(pid_t pid, bool exclusive, struct target *ret_target,
@@ -68,7 +89,7 @@ int target_open(pid_t pid, bool exclusive, struct target *ret_target,
 	if (r == 0 && exclusive)
 		r = process_require_thawed(target.process, diag);
 	if (r == 0)
-		r = target_look(&target, diag);
+		r = target_look_at_one_program(&target, diag);
 	if (r < 0) {
 		target_close(&target);
 		return r;
@@ -130,21 +151,29 @@ const struct control *target_interrupted(const struct target *target)
 	return NULL;
 }
 
+const struct control *target_damaged(const struct target *target)
+{
+	for (size_t i = 0; i < target->controls.nr; i++)
+		if (target->controls.entries[i].damaged)
+			return &target->controls.entries[i];
+	return NULL;
+}
+
 int target_require_settled(const struct target *target, struct hf_diag *diag)
 {
 	const struct process *process = target->process;
 	const struct control *control = target_interrupted(target);
 	bool stub = false;
 
+	if (target_damaged(target))
+		return control_explain_damage(target_damaged(target), diag);
 	if (control)
 		hf_error(diag, -EUCLEAN, "interrupted",
 			 "pid %d (%s) carries patch %s in state %s: an earlier "
 			 "hotfix was interrupted",
 			 process->pid, process->command,
-			 control->damaged ? "(unreadable)" : control->block.name,
-			 control->damaged ?
-				 "damaged" :
-				 control_state_name(control->block.state));
+			 control->block.name,
+			 control_state_name(control->block.state));
 	else if (!remote_stub_present(process, &stub, NULL) && stub)
 		hf_error(diag, -EUCLEAN, "interrupted",
 			 "pid %d (%s) still has the code of an interrupted "

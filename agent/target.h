@@ -48,6 +48,9 @@ void target_close(struct target *target);
  */
 const struct control *target_interrupted(const struct target *target);
 
+/* The first block that is not believed, or NULL. */
+const struct control *target_damaged(const struct target *target);
+
 /**
  * target_module() - the module that a patch is for, whose code runs
  *

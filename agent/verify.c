@@ -1,12 +1,9 @@
 #include "verify.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "../lib/digest.h"
 #include "../lib/io.h"
@@ -35,7 +32,9 @@ static void controls_see_through(const struct controls *controls,
 	for (size_t i = 0; i < controls->nr; i++) {
 		const struct control *control = &controls->entries[i];
 
-		if (control->damaged || control->block.state == CONTROL_STAGED)
+		if (control->damaged ||
+		    control->block.state == CONTROL_STAGED ||
+		    control->block.state == CONTROL_RETIRED)
 			continue;
 		for (size_t s = 0; s < control->block.nr_sites; s++)
 			for (size_t w = 0; w < control->sites[s].nr_writes; w++)
@@ -60,30 +59,6 @@ static int process_code_read(const struct code_source *source, uint64_t vaddr,
 		return r;
 	controls_see_through(&code->target->controls, address, bytes, size);
 	return 0;
-}
-
-/*
- * Opens the file that a mapping was made from: the very inode, also when its
- * path leads elsewhere by now. Return: descriptor; -errno.
- */
-static int mapping_open(const struct process *process,
-			const struct mapping *mapping)
-{
-	owned(close_p) int pinned = -1;
-	struct stat status;
-	char path[96];
-
-	snprintf(path, sizeof(path), "map_files/%" PRIx64 "-%" PRIx64,
-		 mapping->range.start, mapping->range.end);
-	pinned = file_pin(process->dir, path, &status);
-	if (pinned >= 0)
-		return file_unpin(pinned, O_RDONLY);
-	pinned = file_pin(AT_FDCWD, mapping->path, &status);
-	if (pinned < 0)
-		return pinned;
-	if (status.st_ino != mapping->inode || status.st_dev != mapping->device)
-		return -ESTALE;
-	return file_unpin(pinned, O_RDONLY);
 }
 
 /* Names the first difference between memory and the file it came from. */

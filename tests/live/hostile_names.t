@@ -89,9 +89,7 @@ test_letters_stay()
 test_file_names()
 {
 	local name dir file other
-	[ "$(id -u)" = 0 ] || skip 'must be root to meet another user'
-	"${NOBODY[@]}" test -x "$TARGETS/hostile" ||
-		skip 'nobody may not read the build directory'
+	nobody_runs hostile
 	fix_value other calc 2
 	other=$FIX
 	fix_value two hostile 2

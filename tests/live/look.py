@@ -3,6 +3,7 @@
 look.py snapshot PID   all that a target could notice of having been touched
 look.py member PATH    a member of the JSON on stdin: "results.0.outcome";
                        "#" is the length of a list or object
+look.py memory PID     every byte of it that is in use, while all threads wait
 look.py terminal FILE... fails when one holds what a terminal obeys
 """
 import hashlib
@@ -55,6 +56,29 @@ def mappings(pid):
         if "x" in fields[1] and name != "[vsyscall]":
             yield "code %s %s" % (fields[0], code_digest(memory, start, end))
     os.close(memory)
+
+
+def stack_pointers(pid):
+    for tid in os.listdir("/proc/%d/task" % pid):
+        words = open("/proc/%d/task/%s/syscall" % (pid, tid)).read().split()
+        if len(words) > 2:
+            yield int(words[-2], 16)
+
+
+def memory(pid):
+    """What lies below the red zone of a thread is nobody's."""
+    pointers = list(stack_pointers(pid))
+    file = os.open("/proc/%d/mem" % pid, os.O_RDONLY)
+    for line in open("/proc/%d/maps" % pid):
+        fields = line.split(maxsplit=5)
+        start, end = (int(x, 16) for x in fields[0].split("-"))
+        if "r" not in fields[1] or "[v" in line:
+            continue
+        for pointer in pointers:
+            if start <= pointer < end:
+                start = max(start, pointer - 128)
+        print(fields[0], fields[1], code_digest(file, start, end))
+    os.close(file)
 
 
 def descriptors(pid):
@@ -117,6 +141,8 @@ def terminal(paths):
 
 if sys.argv[1] == "snapshot":
     snapshot(int(sys.argv[2]))
+elif sys.argv[1] == "memory":
+    memory(int(sys.argv[2]))
 elif sys.argv[1] == "terminal":
     terminal(sys.argv[2:])
 else:
