@@ -11,7 +11,8 @@
 #include "stack.h"
 #include "switch.h"
 
-/* Words on a stack that merely look like references pass soon. */
+/* Words on a stack that merely look like references pass soon, and so does what
+ * keeps a thread from stopping. */
 #define LOOKS_MAX 4
 #define FIRST_GAP_NS (5 * NS_PER_MS)
 
@@ -65,7 +66,7 @@ static int threads_wait(struct target *target, struct range image,
 
 	for (unsigned int i = 0;; i++, gap_ns *= 2) {
 		r = threads_look(target, image, ret_free, diag);
-		if (r < 0 || *ret_free || i == LOOKS_MAX)
+		if ((r < 0 && r != -ETIMEDOUT) || *ret_free || i == LOOKS_MAX)
 			return r;
 		sleep_ns(gap_ns);
 	}

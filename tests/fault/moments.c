@@ -399,6 +399,32 @@ MOMENTS(main_exited, "main thread gone", .argument = "main-exits")
 MOMENTS(signals, "takes signals at 10 kHz", .before = "signals 10000")
 MOMENTS(threads, "1,000 threads", .before = "threads 1000", .stride = 37)
 
+/*
+ * A thread that cannot be stopped for a while, as on a machine with more to do
+ * than it can: recover comes back to it. What it recovers is an image that is
+ * mapped, with a hook, so that all threads have to be looked at.
+ */
+TEST(recover_comes_back)
+{
+	const struct moment mapped = { 6, BEHIND, true };
+	struct victim victim;
+	int status = -1;
+
+	stage_start(&stage);
+	if (victim_start(&victim, &stage, "apply H -p P") &&
+	    victim_run(&victim, &mapped) == VICTIM_HELD) {
+		victim_kill(&victim);
+		say("vfork 300");
+		if (child_wait_state(stage.target.pid, "D"))
+			status = agent_run(&stage, "recover -p P");
+	}
+	CHECK_EQ(status, 0);
+	CHECK_CONTAINS(answer_read(), "vforked: ");
+	if (!snapshot_is_same(&stage))
+		TAP_FAIL("left over: %s", agent_output(&stage));
+	stage_stop(&stage);
+}
+
 static void stage_leave(void)
 {
 	stage_close(&stage);

@@ -21,7 +21,7 @@
  *
  * The rest makes it change; "beside COMMAND" lets another thread do it:
  *   fork, then release              answer with the child's values
- *   vfork, exec PROGRAM, thread, end-thread, threads N, signals HZ, quit
+ *   vfork [MS], exec PROGRAM, thread, end-thread, threads N, signals HZ, quit
  *
  * With the argument "main-exits" it goes on without its main thread.
  */
@@ -558,11 +558,12 @@ static void do_release(int nr, char **args)
 static void do_vfork(int nr, char **args)
 {
 	static char text[64];
-	static const struct timespec nap = { 0, 20000000 };
+	const struct timespec nap = {
+		0, 1000000 * (nr > 1 ? number(nr, args, 1) : 20),
+	};
 	int status = -1;
 	pid_t pid = vfork();
 
-	(void)nr, (void)args;
 	if (!pid) {
 		nanosleep(&nap, NULL);
 		values_print(text, sizeof(text));
