@@ -32,6 +32,7 @@ bindir   ?= $(prefix)/bin
 mandir   ?= $(prefix)/share/man
 incdir   ?= $(prefix)/include
 libdir   ?= $(prefix)/lib/hotfix
+sysconfdir ?= /etc
 docdir   ?= $(prefix)/share/doc/hotfix
 
 SAN      ?=
@@ -58,6 +59,7 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-f
 ALL_CFLAGS := -std=gnu17 -D_GNU_SOURCE -DHOTFIX_VERSION='"$(VERSION)"' \
 	      -DHOTFIX_INCLUDE_DIR='"$(incdir)"' \
 	      -DHOTFIX_LIB_DIR='"$(libdir)"' \
+	      -DHOTFIX_POLICY='"$(sysconfdir)/hotfix/policy.json"' \
 	      $(WARNINGS) $(HARDENING) $(PKG_CFLAGS) $(CFLAGS) $(SAN_FLAGS)
 ALL_LDFLAGS := -pie -Wl,-z,relro,-z,now $(LDFLAGS) $(SAN_FLAGS)
 
@@ -119,7 +121,7 @@ include bench/bench.mk
 DEB_BUILD := gcc make pkg-config libelf-dev libdw-dev libcapstone-dev \
 	     libunwind-dev libjansson-dev libsodium-dev patch diffutils
 DEB_TEST  := perl procps curl python3 musl-tools gdb binutils file dwz \
-	     g++ clang lld cmake ninja-build ccache libtool-bin bison flex \
+	     g++ clang lld cmake ninja-build ccache libtool-bin bison flex minisign \
 	     libseccomp-dev strace valgrind
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

@@ -20,6 +20,7 @@
 #include "clock.h"
 #include "hooks.h"
 #include "operation_report.h"
+#include "policies.h"
 #include "retire.h"
 #include "staging.h"
 
@@ -397,7 +398,10 @@ static int apply_opened(struct apply *apply, struct hf_diag *diag)
 	bool dry_run = apply->options->dry_run;
 	int r;
 
-	r = target_require_settled(&apply->target, diag);
+	r = policies_permit(apply->options->policies, apply->target.process,
+			    diag);
+	if (r == 0)
+		r = target_require_settled(&apply->target, diag);
 	if (r == 0)
 		r = already_active(apply, diag);
 	if (r == 0 && !dry_run)

@@ -12,6 +12,7 @@
 #include "file_code.h"
 #include "frozen.h"
 #include "lock.h"
+#include "policies.h"
 #include "staging.h"
 #include "verify.h"
 
@@ -146,6 +147,18 @@ static void check_access(struct check *check, const struct target *target)
 		item_ok(check, "may be traced", "no other tracer");
 }
 
+static void check_policy(struct check *check, const struct target *target)
+{
+	const struct policies *policies = check->options->policies;
+	struct hf_diag why = { 0 };
+	int r = policies_permit(policies, target->process, &why);
+
+	if (r < 0)
+		item_failed(check, "policy", r, &why);
+	else if (policies && policies->nr)
+		item_ok(check, "policy", "permits it");
+}
+
 /* What only makes sense once module and functions are right. */
 static void check_staging(struct check *check, const struct target *target)
 {
@@ -200,6 +213,7 @@ static void check_parts(struct check *check, const struct target *target)
 {
 	const struct patch_file *patch = check->patch;
 
+	check_policy(check, target);
 	check_access(check, target);
 	check_settled(check, target);
 	for (size_t i = 0; i < patch_nr_parts(patch); i++) {

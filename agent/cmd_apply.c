@@ -9,9 +9,9 @@
 #include "../lib/build_id.h"
 #include "batch.h"
 #include "cmd.h"
+#include "cmd_patch.h"
 #include "module.h"
 #include "other_builds.h"
-#include "patch_load.h"
 
 struct apply {
 	const struct patch_file *patch;
@@ -115,26 +115,24 @@ static void overrides_tell(const struct patch_file *patch,
 static enum hf_exit apply_run(const struct command_line *line,
 			      struct output *output)
 {
-	struct patch_file *patch;
-	struct apply apply = { .options = &line->operation };
+	struct cmd_patch opened;
+	struct apply apply = { .options = &opened.options };
 	struct batch_step step = { .run = apply_one, .context = &apply };
 	struct hf_diag diag = { 0 };
 	enum hf_exit status;
 	char doing[96];
 	int r;
 
-	r = patch_load(line->arguments[0], &patch, &diag);
+	r = cmd_patch_open(line, output, &opened, &diag);
 	if (r)
 		return output_failure(output, &diag, diag_exit_status(r));
-	apply.patch = patch;
-	snprintf(doing, sizeof(doing), "applying %s to", patch->manifest->name);
+	apply.patch = opened.patch;
+	step.patch = opened.patch->manifest->name;
+	snprintf(doing, sizeof(doing), "applying %s to", step.patch);
 	step.doing = doing;
-	step.patch = patch->manifest->name;
-	if (output->json)
-		json_put(output->root, "patch", json_text(step.patch));
-	overrides_tell(patch, output);
-	status = apply_everywhere(patch, line, &step, output);
-	patch_file_free(patch);
+	overrides_tell(opened.patch, output);
+	status = apply_everywhere(opened.patch, line, &step, output);
+	cmd_patch_close(&opened);
 	return status;
 }
 
@@ -155,7 +153,7 @@ const struct command command_apply = {
 	.examples = "  hotfix apply fix-charge.hotfix.so --all --dry-run\n"
 		    "  hotfix apply fix-charge.hotfix.so -p 4711 --wait 30s\n",
 	.options = OPTION_PID | OPTION_ALL | OPTION_DRY_RUN | OPTIONS_SWITCH |
-		   OPTION_REPLACE_ACTIVE,
+		   OPTION_REPLACE_ACTIVE | OPTION_POLICY,
 	.argument = "the patch file (FIX)",
 	.min_arguments = 1,
 	.max_arguments = 1,

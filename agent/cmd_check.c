@@ -8,7 +8,7 @@
 
 #include "batch.h"
 #include "cmd.h"
-#include "patch_load.h"
+#include "cmd_patch.h"
 #include "report.h"
 
 static void item_print(struct output *output, const struct check_item *item)
@@ -143,36 +143,33 @@ static enum hf_exit check_file(struct output *output,
 }
 
 static enum hf_exit check_all(struct output *output,
-			      const struct patch_file *patch,
+			      const struct cmd_patch *opened,
 			      const struct command_line *line)
 {
 	struct exit_tally tally = { 0 };
 
 	if (!line->pids.nr)
-		return check_file(output, patch, line->arguments[1]);
+		return check_file(output, opened->patch, line->arguments[1]);
 	for (size_t i = 0; i < line->pids.nr; i++)
-		exit_tally_add(&tally, check_process(output, patch,
+		exit_tally_add(&tally, check_process(output, opened->patch,
 						     line->pids.entries[i],
-						     &line->operation));
+						     &opened->options));
 	return exit_tally_result(&tally);
 }
 
 static enum hf_exit check_run(const struct command_line *line,
 			      struct output *output)
 {
-	struct patch_file *patch;
+	struct cmd_patch opened;
 	struct hf_diag diag = { 0 };
 	enum hf_exit status;
 	int r;
 
-	r = patch_load(line->arguments[0], &patch, &diag);
+	r = cmd_patch_open(line, output, &opened, &diag);
 	if (r)
 		return output_failure(output, &diag, diag_exit_status(r));
-	if (output->json)
-		json_put(output->root, "patch",
-			 json_text(patch->manifest->name));
-	status = check_all(output, patch, line);
-	patch_file_free(patch);
+	status = check_all(output, &opened, line);
+	cmd_patch_close(&opened);
 	return status;
 }
 
@@ -206,7 +203,8 @@ const struct command command_check = {
 		"the file BIN of a\nprogram or library. Neither is touched.\n",
 	.examples = "  hotfix check fix-charge.hotfix.so -p 4711\n"
 		    "  hotfix check fix-charge.hotfix.so /usr/sbin/checkout\n",
-	.options = OPTION_PID | OPTIONS_SWITCH | OPTION_REPLACE_ACTIVE,
+	.options = OPTION_PID | OPTIONS_SWITCH | OPTION_REPLACE_ACTIVE |
+		   OPTION_POLICY,
 	.argument = "the patch file (FIX)",
 	.min_arguments = 1,
 	.max_arguments = 2,

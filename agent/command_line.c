@@ -48,6 +48,8 @@ static const struct option_spec specs[] = {
 	  "take the module's other patches away in the\nsame switch" },
 	{ OPTION_TARGET, 0, "target", "BIN",
 	  "take the old code from this file" },
+	{ OPTION_POLICY, 0, "policy", "FILE",
+	  "restrict it by this policy, too" },
 	{ OPTION_JSON, 0, "json", NULL, "report as one JSON object" },
 	{ OPTION_HELP, 'h', "help", NULL, "this text" },
 };
@@ -177,6 +179,9 @@ static int option_take(struct command_line *line, enum command_option option,
 		break;
 	case OPTION_TARGET:
 		line->target = value;
+		break;
+	case OPTION_POLICY:
+		line->policy = value;
 		break;
 	case OPTION_JSON:
 		line->json = true;

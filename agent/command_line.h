@@ -21,6 +21,7 @@ enum command_option {
 	OPTION_TARGET = 1 << 9,
 	OPTION_JSON = 1 << 10,
 	OPTION_HELP = 1 << 11,
+	OPTION_POLICY = 1 << 12,
 };
 
 /* How apply and revert switch. */
@@ -33,6 +34,7 @@ struct command_line {
 	struct pids pids;
 	struct operation_options operation;
 	const char *target; /* --target, or NULL */
+	const char *policy; /* --policy, or NULL */
 	char **arguments;   /* borrowed from argv */
 	size_t nr_arguments;
 };

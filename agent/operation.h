@@ -16,6 +16,8 @@ enum switch_mode {
 	SWITCH_ENTRY,	  /* only the overwritten bytes must be free */
 };
 
+struct policies;
+
 struct operation_options {
 	enum switch_mode mode;
 	unsigned int wait_ms;	   /* for busy functions */
@@ -23,6 +25,7 @@ struct operation_options {
 	bool scan_all;		   /* coroutine stacks anywhere in memory */
 	bool dry_run;		   /* everything but touching the target */
 	bool replace_active;	   /* revert the module's other patches at once */
+	const struct policies *policies; /* apply, check; NULL: none */
 	/* Asked between two looks at busy functions: give up? NULL: never. */
 	bool (*give_up)(void);
 };

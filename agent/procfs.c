@@ -269,11 +269,22 @@ static bool status_has_word(const char *text, const char *name,
 	return found && found < value + strcspn(value, "\n");
 }
 
+/* "Uid: REAL EFFECTIVE ..." */
+static void status_ids(const char *text, const char *name,
+		       unsigned int *ret_real, unsigned int *ret_effective)
+{
+	const char *value = status_field(text, name);
+	char *second;
+
+	if (!value)
+		return;
+	*ret_real = (unsigned int)strtoul(value, &second, 10);
+	*ret_effective = (unsigned int)strtoul(second, NULL, 10);
+}
+
 static void status_parse(const char *text, struct thread_status *status)
 {
 	const char *state = status_field(text, "State");
-	const char *uid = status_field(text, "Uid");
-	char *effective;
 
 	status->state = state ? *state : '\0';
 	status->tracer = (pid_t)status_number(text, "TracerPid", 10);
@@ -285,10 +296,8 @@ static void status_parse(const char *text, struct thread_status *status)
 	status->pending = status_number(text, "SigPnd", 16) |
 			  status_number(text, "ShdPnd", 16);
 	status->blocked = status_number(text, "SigBlk", 16);
-	if (uid) {
-		(void)strtoul(uid, &effective, 10); /* the real one */
-		status->uid = (uid_t)strtoul(effective, NULL, 10);
-	}
+	status_ids(text, "Uid", &status->real_uid, &status->uid);
+	status_ids(text, "Gid", &status->real_gid, &status->gid);
 }
 
 int thread_status_read(const struct process *process, pid_t tid,

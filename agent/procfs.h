@@ -52,7 +52,8 @@ struct thread_status {
 	bool shadow_stack; /* x86_Thread_features: shstk */
 	uint64_t pending;  /* SigPnd | ShdPnd */
 	uint64_t blocked;
-	uid_t uid;	   /* effective */
+	uid_t real_uid, uid; /* the second is the effective one */
+	gid_t real_gid, gid;
 };
 
 int thread_status_read(const struct process *process, pid_t tid,

@@ -24,7 +24,9 @@ test_agent_cfi() { survives agent_cfi; }
 test_agent_control() { survives agent_control; }
 test_agent_eh_frame() { survives agent_eh_frame; }
 test_agent_module() { survives agent_module; }
+test_agent_policy() { survives agent_policy; }
 test_agent_procfs() { survives agent_procfs; }
+test_agent_signature() { survives agent_signature; }
 test_patcher_archive() { survives patcher_archive; }
 test_patcher_debuginfo() { survives patcher_debuginfo; }
 test_patcher_diff() { survives patcher_diff; }
