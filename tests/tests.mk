@@ -107,8 +107,8 @@ check-real: all
 # hours. HOSTILE_TESTS='build/tests/fault/killed_at' picks some. Each says what it
 # tried (tap_tried(), `tried` in live/lib.sh); the table adds that up.
 HOSTILE_TESTS ?= $(FAULT_TESTS) tests/live/seccomp.t tests/live/watched.t \
-		 tests/live/places.t tests/live/conditions.t tests/live/crowded.t tests/live/policy.t tests/live/kinds.t \
-		 tests/live/stacks.t \
+		 tests/live/places.t tests/live/conditions.t tests/live/crowded.t tests/live/policy.t \
+		 tests/live/kinds.t tests/live/stacks.t tests/live/sites.t \
 		 $(wildcard tests/live/hostile*.t) \
 		 tests/live/invisible.t $(O)/tests/live/contract
 .PHONY: check-hostile

@@ -65,7 +65,7 @@ whole_round() # TARGET [hotfix-build option...]
 	ask seen
 	expect calls 'bad 0'
 	expect seen 1
-	tried "unusual program: built as ${1##*/calc-}" $rounds 0 0 0
+	tried "unusual program: ${LABEL:-built as ${1##*/calc-}}" $rounds 0 0 0
 }
 
 variant() # NAME [hotfix-build option...]
@@ -121,6 +121,31 @@ test_no_index_of_unwind_tables() { variant noehhdr; }
 test_clang_lld() { variant_of clang clang; }
 test_clang_static() { variant_of clang clang-static; }
 test_clang_patchable_entry() { variant_of clang clang-patchable; }
+
+# Another allocator in the process, at work in four threads.
+preloaded() # LIBRARY PACKAGE
+{
+	local library i
+	library=$(ldconfig -p | awk -v name=$1 '$1 == name { print $NF; exit }')
+	[ -n "$library" ] || skip "no $2"
+	start_program env LD_PRELOAD="$library" "$TARGETS/calc"
+	LABEL="$1 preloaded" whole_round calc
+	start_program env LD_PRELOAD="$library" "$TARGETS/threads"
+	grep -q "$library" /proc/$PID/maps
+	fix_value two threads 2
+	expect "allocate 4 $TARGETS/libplug.so" ok
+	for ((i = 0; i < 10 * rounds; i++)); do
+		hotfix apply "$FIX" -p $PID --wait 10s
+		expect value 2
+		hotfix revert two -p $PID --wait 10s
+		expect value 1
+		expect few-rounds 'broken 0'
+	done
+	tried "unusual program: $1 preloaded, allocating" $((10 * rounds)) 0 0 0
+}
+
+test_jemalloc() { preloaded libjemalloc.so.2 libjemalloc2; }
+test_tcmalloc() { preloaded libtcmalloc_minimal.so.4 libtcmalloc-minimal4; }
 
 # Hundreds of megabytes of code, and the function is the first or the last of
 # it: the patch stands outside, and reaches it all the same.
