@@ -87,20 +87,17 @@ static void gap_consider(struct search *search, const struct mapping *below,
 	}
 }
 
-static int window_make(struct range near, uint64_t reach, struct range *ret)
+static struct range window_make(struct range near, uint64_t reach)
 {
 	struct range window;
 
-	if (near.end < near.start || near.end - near.start > reach)
-		return -1;
 	window.start = align_up(subtract_clamped(near.end, reach), HF_PAGE_SIZE);
 	window.end = align_down(add_clamped(near.start, reach), HF_PAGE_SIZE);
 	if (window.start < LOWEST_ADDRESS)
 		window.start = LOWEST_ADDRESS;
 	if (window.end > HIGHEST_ADDRESS)
 		window.end = HIGHEST_ADDRESS;
-	*ret = window;
-	return 0;
+	return window;
 }
 
 static void gaps_search(const struct mappings *mappings, struct search *search)
@@ -134,9 +131,22 @@ static int refuse_no_room(struct range near, uint64_t reach, uint64_t size,
 			  "and below %#llx: the patch holds addresses in 32 bits, as code for a fixed address does",
 			  (unsigned long long)highest_end);
 	hf_hint(diag,
-		"the address space around the module is full, or the module itself is too large;");
+		"the address space around the module is full;");
 	hf_hint(diag,
 		"256 MiB above the heap and below the stack are kept for their growth");
+	return -ECANCELED;
+}
+
+static int refuse_too_large(struct range near, uint64_t reach,
+			    struct hf_diag *diag)
+{
+	hf_refuse(diag, "module-too-large",
+		  "the module at %#llx-%#llx takes %llu MiB with its data: from nowhere does a jump reach all of it, %llu MiB is the most",
+		  (unsigned long long)near.start, (unsigned long long)near.end,
+		  (unsigned long long)(near.end - near.start) >> 20,
+		  (unsigned long long)reach >> 20);
+	hf_hint(diag,
+		"install the corrected program and restart it; one that keeps its large data in memory from malloc or mmap can be patched");
 	return -ECANCELED;
 }
 
@@ -146,12 +156,12 @@ int place_find(const struct mappings *mappings, struct range near,
 {
 	struct search search = { .near = near, .size = size };
 
-	if (!window_make(near, reach, &search.window)) {
-		if (search.window.end > highest_end)
-			search.window.end = align_down(highest_end,
-						       HF_PAGE_SIZE);
-		gaps_search(mappings, &search);
-	}
+	if (near.end < near.start || near.end - near.start > reach)
+		return refuse_too_large(near, reach, diag);
+	search.window = window_make(near, reach);
+	if (search.window.end > highest_end)
+		search.window.end = align_down(highest_end, HF_PAGE_SIZE);
+	gaps_search(mappings, &search);
 	if (!search.found)
 		return refuse_no_room(near, reach, size, highest_end, diag);
 	*ret_address = search.best;

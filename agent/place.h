@@ -33,7 +33,8 @@
  * target ever merges with ours. The first MiB of the address space is left
  * alone (vm.mmap_min_addr, null pointers with an offset).
  *
- * Return: 0; -ECANCELED (code "no-room") when there is none.
+ * Return: 0; -ECANCELED when there is none (code "no-room"), or can be none
+ * ("module-too-large").
  */
 int place_find(const struct mappings *mappings, struct range near,
 	       uint64_t reach, uint64_t size, hf_addr highest_end,

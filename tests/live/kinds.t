@@ -168,6 +168,29 @@ huge() # NAME SOURCE...: links calc.c and far.s in that order
 test_huge_before() { huge huge-before calc.c far.s; }
 test_huge_behind() { huge huge-behind far.s calc.c; }
 
+# More data than two gigabytes: no place reaches all of it. Refused, and why.
+test_data_out_of_reach()
+{
+	cat >"$TMP/lots.s" <<-'EOF'
+		.section .lbss, "aw", @nobits
+		.skip 3 << 30
+		.section .note.GNU-stack, "", @progbits
+	EOF
+	ln -s "$HOTFIX_TOP/tests/targets/"{calc.c,target.h} "$TMP"
+	(cd "$TMP" && gcc -D_GNU_SOURCE -g -O2 -fPIE -pie -pthread \
+		-mcmodel=large -Wl,--build-id -o calc-lots calc.c lots.s)
+	start_program "$TMP/calc-lots"
+	ask 'workers 2'
+	fix_value two "$TMP/calc-lots" 2
+	refused 3 'with its data' apply "$FIX" -p $PID
+	stderr_says 'hint: .*restart'
+	hotfix_exit 3 check "$FIX" -p $PID
+	stdout_says 'with its data'
+	status_has_none
+	expect calls 'bad 0'
+	tried 'unusual program: 3 GiB of data, refused' 2 0 0 0
+}
+
 # lld maps the first page of a small file, with its ELF header, for each segment.
 test_header_in_each_segment()
 {

@@ -34,25 +34,25 @@ state_is() # none, or the state of the one patch
 }
 
 # A thread that went into hold() by way HOW keeps the patch out, and in.
-busy() # HOW PLACE
+busy() # HOW PLACE [OPTION of apply and revert]
 {
 	local i
 	start_stacks
 	for ((i = 0; i < rounds; i++)); do
 		expect "enter $1 $2" inside
-		refused 4 hold apply "$FIX" -p $PID --wait 50ms
+		refused 4 hold apply "$FIX" -p $PID --wait 50ms ${3:-}
 		stderr_says 'hint: '
 		state_is none
 		expect let 1
 		expect calls 'bad 0'
-		hotfix apply "$FIX" -p $PID
+		hotfix apply "$FIX" -p $PID ${3:-}
 		state_is active
 		expect "enter $1 $2" inside
-		refused 4 hold revert both -p $PID --wait 50ms
+		refused 4 hold revert both -p $PID --wait 50ms ${3:-}
 		state_is active
 		expect let 2
 		expect value 2
-		hotfix revert both -p $PID
+		hotfix revert both -p $PID ${3:-}
 		state_is none
 		expect calls 'bad 0'
 		expect value 1
@@ -93,6 +93,11 @@ test_switched_inside_to_shared() { busy switched-inside shared; }
 test_switched_before() { busy switched-before heap; }
 test_switched_before_to_shared() { busy switched-before shared; }
 test_switched_elsewhere() { idle switched-outside heap; }
+
+# swapcontext(): only a look at all memory finds a stack that nobody stands on.
+test_coroutine_in_heap() { busy coroutine-suspended heap --scan=all; }
+test_coroutine_in_mmap() { busy coroutine-suspended mmap --scan=all; }
+test_left_for_coroutine() { busy coroutine-inside heap; }
 
 test_made_code_calls_it() { busy made-before anonymous; }
 test_made_code_mapped_twice_calls_it() { busy made-before twice; }

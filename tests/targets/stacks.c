@@ -1,7 +1,7 @@
 /*
  * Threads inside hold() on stacks that nobody expects: behind a signal handler
  * on an alternate stack, on memory that assembly has put into the stack pointer,
- * below code that was made at run time. `enter HOW PLACE` sends one there and
+ * on a coroutine's, below code that was made at run time. `enter HOW PLACE` sends one there and
  * answers when it stays; `let` has the last one out, and says what hold()
  * returned to it.
  */
@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 
 #include "target.h"
 
@@ -251,6 +252,65 @@ static int made_outside(struct visit *visit)
 	return visit->code(stay_outside, visit);
 }
 
+/* --- coroutines --------------------------------------------------------------------- */
+
+static __thread ucontext_t outside, inside;
+
+static void leave_coroutine(struct visit *visit)
+{
+	(void)visit;
+	swapcontext(&inside, &outside);
+	one = 1;
+}
+
+static void coroutine_holds(void)
+{
+	own_visit->inside = leave_coroutine;
+	own_result = hold(own_visit);
+}
+
+static void coroutine_stays(void)
+{
+	stay(own_visit);
+}
+
+static void coroutine_make(struct visit *visit, void (*function)(void))
+{
+	own_visit = visit;
+	getcontext(&inside);
+	inside.uc_stack.ss_sp = visit->stack - STACK_SIZE;
+	inside.uc_stack.ss_size = STACK_SIZE;
+	inside.uc_link = &outside;
+	makecontext(&inside, function, 0);
+}
+
+/* hold() waits on a coroutine's stack, and the thread on its own. */
+static int coroutine_suspended(struct visit *visit)
+{
+	coroutine_make(visit, coroutine_holds);
+	swapcontext(&outside, &inside);
+	stay(visit);
+	swapcontext(&outside, &inside);
+	explicit_bzero(&inside, sizeof(inside));
+	explicit_bzero(&outside, sizeof(outside));
+	return own_result;
+}
+
+static void enter_coroutine(struct visit *visit)
+{
+	coroutine_make(visit, coroutine_stays);
+	swapcontext(&outside, &inside);
+	explicit_bzero(&inside, sizeof(inside));
+	explicit_bzero(&outside, sizeof(outside));
+}
+
+/* hold() is on the thread's own stack, the thread on a coroutine's. */
+static int coroutine_inside(struct visit *visit)
+{
+	visit->inside = enter_coroutine;
+	return hold(visit);
+}
+
 /* --- commands ------------------------------------------------------------------------ */
 
 static const struct {
@@ -263,6 +323,8 @@ static const struct {
 	{ "interrupted-inside", interrupted_inside },
 	{ "interrupted-outside", interrupted_outside },
 	{ "handler-inside", handler_inside },
+	{ "coroutine-suspended", coroutine_suspended },
+	{ "coroutine-inside", coroutine_inside },
 	{ "made-before", made_calls_hold },
 	{ "made-inside", made_below_hold },
 	{ "made-outside", made_outside },

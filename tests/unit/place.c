@@ -116,6 +116,27 @@ TEST(highest_end)
 	CHECK(strstr(diag.message, "below 0x80000000"));
 }
 
+/* A module that is larger than a jump reaches: no place could do. */
+TEST(module_too_large)
+{
+	struct mapping maps[] = {
+		MAP(0x10000000000, 0x10000000000 + PLACE_REACH + 0x1000,
+		    "/bin/server"),
+	};
+	struct range near = maps[0].range;
+	struct hf_diag diag;
+	hf_addr at = 1;
+
+	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x1000, &at, &diag),
+		 -ECANCELED);
+	CHECK_STR(diag.code, "module-too-large");
+	CHECK_EQ(at, 1);
+	near.end -= 0x1000;
+	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x1000, &at, &diag),
+		 -ECANCELED);
+	CHECK_STR(diag.code, "no-room");
+}
+
 /* A heap that fills what is in reach keeps its 256 MiB: refused. */
 TEST(heap_keeps_its_room)
 {
