@@ -36,6 +36,7 @@ struct stage {
 	char pid[16];
 	char directory[64];
 	char fix_a[96], fix_b[96], fix_h[96], fix_both[96];
+	const char *argument; /* the target's */
 	char *snapshot;
 	void (*in_agent)(void); /* called in each that is started */
 	char wrong[1024];
@@ -101,13 +102,24 @@ struct tally {
 	unsigned long nr_tries, nr_deaths, nr_wrong, nr_left;
 };
 
+/* Also when nobody has waited for it yet. */
+static bool target_died(const struct stage *stage)
+{
+	siginfo_t info = { 0 };
+
+	return stage->target.pid <= 0 ||
+	       waitid(P_PID, (id_t)stage->target.pid, &info,
+		      WEXITED | WNOHANG | WNOWAIT) ||
+	       info.si_pid;
+}
+
 /* One try, and what was wrong with it; "": nothing. */
 static inline void tally_add(struct tally *tally, struct stage *stage,
 			     const char *what)
 {
 	tally->nr_tries++;
 	if (*what) {
-		if (stage->target.pid <= 0 || kill(stage->target.pid, 0))
+		if (target_died(stage))
 			tally->nr_deaths++;
 		else if (stage->is_left)
 			tally->nr_left++;
@@ -646,6 +658,7 @@ static inline void stage_look(struct stage *stage)
 
 static inline void stage_start_as(struct stage *stage, const char *argument)
 {
+	stage->argument = argument;
 	child_start(&stage->target, "killed_target", argument);
 	snprintf(stage->pid, sizeof(stage->pid), "%d", (int)stage->target.pid);
 	/* Whatever the first use of anything maps is there now. */
@@ -672,7 +685,7 @@ static inline void stage_stop(struct stage *stage)
 static inline void stage_renew(struct stage *stage)
 {
 	stage_stop(stage);
-	stage_start(stage);
+	stage_start_as(stage, stage->argument);
 }
 
 static inline void stage_close(struct stage *stage)

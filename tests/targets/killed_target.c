@@ -361,14 +361,15 @@ static bool take_signals(void)
 
 /* --- running --------------------------------------------------------------- */
 
+/* The first is the one that an agent borrows, when there is no main thread. */
 static struct worker workers[] = {
+	{ .name = "sleep", .turn = sleep_holding, .signal = SIGURG },
 	{ .name = "count", .turn = count, .signal = SIGUSR1, .is_busy = true },
 	{ .name = "float", .turn = float_up, .rounding = FE_UPWARD,
 	  .is_busy = true },
 	{ .name = "red zone", .turn = red_zone, .signal = SIGHUP,
 	  .is_busy = true },
 	{ .name = "hold", .turn = hold, .signal = SIGALRM, .is_busy = true },
-	{ .name = "sleep", .turn = sleep_holding, .signal = SIGURG },
 	{ .name = "nap", .turn = nap, .signal = SIGTERM },
 	{ .name = "poll", .turn = wait_poll, .rounding = FE_TOWARDZERO },
 	{ .name = "epoll", .turn = wait_epoll, .signal = SIGWINCH },
