@@ -1,0 +1,117 @@
+#!/bin/bash
+# Targets of another user whose modules, mappings and stacks are not what they
+# should be: the agent may refuse, and has to come to an end; the target goes on
+# unless it is what it does itself that ends it.
+. "$(dirname "$0")/hostile_lib.sh"
+
+# A patch that needs names of the program and of its libraries.
+fix_two()
+{
+	FIX=$TMP/../two.hotfix.so
+	[ ! -e "$FIX" ] || return 0
+	fix two deceiver <<-'EOF'
+		#include <stdlib.h>
+		#include <unistd.h>
+		int value(void) { return getppid() == -1 ? abs(rand()) : 2; }
+		HOTFIX_REPLACE(value);
+	EOF
+	mv "$FIX" "$TMP/.."
+	FIX=$TMP/../two.hotfix.so
+}
+
+work_on_it()
+{
+	local command
+	for command in status "check $FIX" "apply $FIX --wait 200ms" status \
+		"revert two --wait 200ms" recover; do
+		hotfix_any $command -p $PID
+	done
+	! is_traced || fail 'it is still traced'
+}
+
+# What is in it afterwards is what status says, and the target works so.
+meet() # LIE...
+{
+	local lie round
+	for lie in "$@"; do
+		for ((round = 0; round < $(times 1 20); round++)); do
+			start_hostile deceiver
+			fix_two
+			expect "lie $lie" ok
+			work_on_it
+			ask value
+			hotfix_any status -p $PID
+			if grep -q hotfix: /proc/$PID/maps; then
+				grep -q two "$TMP/stdout" ||
+					fail "$lie: something is left, unnamed"
+			else
+				is "$ANSWER" 1 "the answer after $lie"
+			fi
+			{ kill -KILL $PID; wait $PID || :; } 2>/dev/null
+		done
+	done
+	tried "hostile target: ${WHAT:-memory}" $TRIES 0 0 0
+}
+
+test_notes() { meet note_outside note_endless notes_false; }
+test_program_headers() { meet text_everywhere headers_many dynamic_endless; }
+test_unwind_tables() { meet unwind_outside unwind_endless unwind_false; }
+test_dynamic_section()
+{
+	meet strings_endless relocations_endless symbols_are_code \
+		soname_outside hash_endless libraries_cycle
+}
+test_mappings()
+{
+	WHAT='mappings that change' meet mappings_change text_changes \
+		stack_comes_and_goes
+}
+test_mappings_without_number() { WHAT='65,530 mappings' meet mappings_many; }
+test_stacks()
+{
+	WHAT=stacks meet stack_nowhere stack_noncanonical stack_forbidden \
+		stack_endless stack_is_code stack_large
+}
+
+# Stopped and continued without pause, by another process.
+test_stop_storm()
+{
+	start_hostile deceiver
+	fix_two
+	while kill -STOP $PID && kill -CONT $PID; do :; done 2>/dev/null &
+	at_end "kill -KILL $!"
+	local i
+	for ((i = 0; i < $(times 2 50); i++)); do
+		work_on_it
+	done
+	tried 'hostile target: stopped and continued' $TRIES 0 0 0
+}
+
+# The file that it runs is a FIFO by now, and its code is not the file's: nothing
+# is opened but what /proc leads to.
+test_paths()
+{
+	local file=$TMP/own/deceiver
+	nobody_runs deceiver
+	mkdir "$TMP/own"
+	cp "$TARGETS/deceiver" "$file"
+	chown -R 65534:65534 "$TMP/own"
+	start_program "${NOBODY[@]}" "$file"
+	fix_two
+	"${NOBODY[@]}" sh -c "rm $file && mkfifo $file"
+	expect 'lie text_differs' ok
+	local command
+	for command in status "check $FIX" "apply $FIX" recover; do
+		((++TRIES))
+		timeout -k 5 $LIMIT strace -f -qq -e trace=open,openat,openat2 \
+			-o "$TMP/trace" "$BIN/hotfix" $command -p $PID \
+			>"$TMP/stdout" 2>"$TMP/stderr" || [ $? -lt 7 ] ||
+			fail "$command: it hangs or dies"
+		! grep -F "\"$TMP/own" "$TMP/trace" ||
+			fail "$command opens what the target names"
+		grep -q '"/proc/' "$TMP/trace" || fail 'nothing was traced'
+	done
+	tried 'hostile target: paths' $TRIES 0 0 0
+}
+
+run_tests "$@"
