@@ -85,7 +85,9 @@ test_nested_pid_namespaces()
 	hotfix revert two -p $inner
 	expect value 1
 	unchanged
-	# With the /proc of the innermost one, in which it does not see itself.
+	# With the /proc of the innermost one, in which it does not see itself,
+	# which the checker of leaks cannot do without.
+	[ -z "$HOTFIX_SAN" ] || return 0
 	AGENT=("${middle[@]}" --mount "$BIN/hotfix")
 	refused 3 '/proc belongs to another PID namespace' apply "$FIX" -p $inner
 	stderr_says 'hint: .*nsenter'
@@ -287,7 +289,10 @@ nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 
 need_nobody()
 {
+	local bits
 	[ "$(id -u)" = 0 ] || skip 'must be root to become somebody else'
+	bits=$(awk '/^CapEff/ { print $2 }' /proc/self/status)
+	((0x$bits >> 19 & 1)) || skip 'needs CAP_SYS_PTRACE'
 	"${nobody[@]}" test -x "$TARGETS/odd" ||
 		skip 'nobody may not read the build directory'
 	chmod 1777 "$TMP"
@@ -298,6 +303,8 @@ test_undumpable()
 {
 	local yama
 	need_nobody
+	! grep -qE '^proc /proc .*hidepid=' /proc/mounts ||
+		skip 'hidepid hides it altogether'
 	start_program "${nobody[@]}" "$TARGETS/odd"
 	expect undumpable ok
 	fix_value two odd 2
