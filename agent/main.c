@@ -14,6 +14,7 @@
 
 #include "batch.h"
 #include "cmd.h"
+#include "privileges.h"
 
 static const struct command *const commands[] = {
 	&command_apply, &command_revert, &command_status,
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
 	const struct command *command = command_find(word);
 
 	outputs_occupy();
+	privileges_reduce();
 	setlocale(LC_CTYPE, "");
 	/* An output that takes no more is an error, and not our end. */
 	signal(SIGPIPE, SIG_IGN);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -94,9 +95,26 @@ static int pid_check(pid_t pid, struct hf_diag *diag)
 	return procfs_check(diag);
 }
 
+/* A signal could reach it, so it is there. */
+static int hidden_process(pid_t pid, struct hf_diag *diag)
+{
+	int r = hf_error(diag, -EPERM, "not-permitted",
+			 "process %d is hidden from this user: /proc is "
+			 "mounted with hidepid",
+			 (int)pid);
+
+	hf_hint(diag, "run hotfix as root, or as a member of the group that "
+		      "/proc is mounted for (gid=)");
+	return r;
+}
+
 static int no_such_process(pid_t pid, struct hf_diag *diag)
 {
-	int r = hf_error(diag, -ESRCH, "no-such-process",
+	int r;
+
+	if (!kill(pid, 0) || errno == EPERM)
+		return hidden_process(pid, diag);
+	r = hf_error(diag, -ESRCH, "no-such-process",
 			 "there is no process %d", (int)pid);
 
 	hf_hint(diag, "a process in a container has another PID outside: "
@@ -454,8 +472,8 @@ static bool undumpable(const struct process *process, uid_t owner)
 	       stat.st_uid != owner;
 }
 
-static void denied_with_capability(const struct process *process, long scope,
-				   struct hf_diag *diag)
+static void denied_with_capability(const struct process *process, uid_t owner,
+				   long scope, struct hf_diag *diag)
 {
 	if (scope == 3) {
 		hf_detail(diag, "kernel.yama.ptrace_scope is 3: nobody may "
@@ -467,6 +485,11 @@ static void denied_with_capability(const struct process *process, long scope,
 				"CAP_SYS_PTRACE does not count");
 		hf_hint(diag, "run hotfix as root of the host, not inside "
 			      "a container");
+	} else if (owner != geteuid() && !have_capability(CAP_DAC_OVERRIDE)) {
+		hf_detail(diag, "its memory (/proc/%d/mem) belongs to user %u, "
+				"and CAP_DAC_OVERRIDE is missing",
+			  (int)process->pid, (unsigned int)owner);
+		hf_hint(diag, "give hotfix CAP_DAC_OVERRIDE, too");
 	} else {
 		hf_detail(diag, "we have CAP_SYS_PTRACE, so a security module "
 				"(SELinux, AppArmor) or a container's limits "
@@ -510,7 +533,7 @@ int process_denied(const struct process *process, struct hf_diag *diag)
 		 "no permission to touch process %d (%s)", (int)process->pid,
 		 process->command);
 	if (have_capability(CAP_SYS_PTRACE))
-		denied_with_capability(process, scope, diag);
+		denied_with_capability(process, status.uid, scope, diag);
 	else
 		denied_without_capability(process, status.uid, scope, diag);
 	return -EPERM;
