@@ -4,20 +4,23 @@
 # before their own, with a compiler's checks in them.
 . "$(dirname "$0")/lib.sh"
 
+# A name of this run alone: `revert --all` of others looks at the whole host.
+ME=place-$$
+
 rounds=1
 [ -z "${HOSTILE:-}" ] || rounds=50
 
 whole_round() # TARGET NAME
 {
 	local i
-	fix_value two "$1" 2
+	fix_value $ME "$1" 2
 	snapshot
 	for ((i = 0; i < rounds; i++)); do
 		hotfix apply "$FIX" -p $PID
 		expect value 2
 		hotfix status -p $PID --json
-		json_is processes.0.patches.0.name two
-		hotfix revert two -p $PID
+		json_is processes.0.patches.0.name $ME
+		hotfix revert $ME -p $PID
 		expect value 1
 	done
 	unchanged
@@ -73,7 +76,7 @@ frozen_is_refused() # VERSION
 {
 	make_freezer $1
 	start_target calc
-	fix_value two calc 2
+	fix_value $ME calc 2
 	echo $PID >"$CGROUP/cgroup.procs" 2>/dev/null || skip "no entry to $1"
 	freeze
 	refused 3 'is frozen by its cgroup' apply "$FIX" -p $PID
@@ -85,12 +88,12 @@ frozen_is_refused() # VERSION
 	expect value 1
 	hotfix apply "$FIX" -p $PID
 	freeze
-	refused 3 'is frozen by its cgroup' revert two -p $PID
+	refused 3 'is frozen by its cgroup' revert $ME -p $PID
 	hotfix status -p $PID --json
-	json_is processes.0.patches.0.name two
+	json_is processes.0.patches.0.name $ME
 	thaw
 	expect value 2
-	hotfix revert two -p $PID
+	hotfix revert $ME -p $PID
 	whole_round calc "frozen by $1, thawed"
 }
 
@@ -180,7 +183,7 @@ refused_under() # NAME COMMAND...
 	shift
 	command -v $1 >/dev/null || skip "no $1"
 	start_program "$@" "$TARGETS/calc"
-	fix_value two calc 2
+	fix_value $ME calc 2
 	refused 3 "runs under $name: .*not what the processor executes" \
 		apply "$FIX" -p $PID
 	stderr_says 'hint: .*no effect'
@@ -203,7 +206,7 @@ test_preloaded()
 	EOF
 	gcc -O2 -fPIC -shared -fno-builtin -o "$TMP/before.so" "$TMP/before.c"
 	start_program env LD_PRELOAD="$TMP/before.so" "$TARGETS/calc"
-	fix two calc <<-'EOF'
+	fix $ME calc <<-'EOF'
 		extern int (abs)(int);
 		static int (*volatile call)(int) = abs;
 		int value(void) { return call(-2); }
@@ -212,7 +215,7 @@ test_preloaded()
 	snapshot
 	hotfix apply "$FIX" -p $PID
 	expect value 102
-	hotfix revert two -p $PID
+	hotfix revert $ME -p $PID
 	expect value 1
 	unchanged
 	# A process without it takes the C library's.
@@ -241,7 +244,7 @@ test_address_sanitizer()
 	# has only reserved.
 	snapshot
 	hotfix apply "$FIX" -p $PID --scan all
-	hotfix revert two -p $PID --scan all
+	hotfix revert $ME -p $PID --scan all
 	unchanged
 	expect calls 'bad 0'
 	finish

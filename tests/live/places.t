@@ -4,20 +4,23 @@
 # gone. What hotfix needs of a target it has through /proc/PID of its own.
 . "$(dirname "$0")/lib.sh"
 
+# A name of this run alone: `revert --all` of others looks at the whole host.
+ME=place-$$
+
 rounds=1
 [ -z "${HOSTILE:-}" ] || rounds=50
 
 whole_round() # TARGET NAME
 {
 	local i
-	fix_value two "$1" 2
+	fix_value $ME "$1" 2
 	snapshot
 	for ((i = 0; i < rounds; i++)); do
 		hotfix apply "$FIX" -p $PID
 		expect value 2
 		hotfix status -p $PID --json
-		json_is processes.0.patches.0.name two
-		hotfix revert two -p $PID
+		json_is processes.0.patches.0.name $ME
+		hotfix revert $ME -p $PID
 		expect value 1
 	done
 	unchanged
@@ -78,11 +81,11 @@ test_nested_pid_namespaces()
 	middle=(nsenter --target "$(ps -o ppid= -p $PID | tr -d ' ')" --pid)
 	AGENT=("${middle[@]}" unshare --mount --propagation private sh -c '
 		mount -t proc proc /proc && exec "$@"' sh "$BIN/hotfix")
-	fix_value two calc 2
+	fix_value $ME calc 2
 	snapshot
 	hotfix apply "$FIX" -p $inner
 	expect value 2
-	hotfix revert two -p $inner
+	hotfix revert $ME -p $inner
 	expect value 1
 	unchanged
 	# With the /proc of the innermost one, in which it does not see itself,
@@ -98,7 +101,7 @@ test_agent_in_a_pid_namespace()
 {
 	need_unshare --pid --fork --mount-proc
 	start_target calc
-	fix_value two calc 2
+	fix_value $ME calc 2
 	# A number that this one has out here, and nobody in there.
 	AGENT=(unshare --pid --fork --mount-proc "$BIN/hotfix")
 	refused 1 "there is no process $PID" apply "$FIX" -p $PID
@@ -120,7 +123,7 @@ test_agent_in_a_user_namespace()
 {
 	need_unshare --user --map-root-user
 	start_target calc
-	fix_value two calc 2
+	fix_value $ME calc 2
 	chmod 644 "$FIX"
 	AGENT=(unshare --user --map-root-user "$BIN/hotfix")
 	[ "$(id -u)" = 0 ] || skip 'would be the owner of the target'
@@ -236,7 +239,7 @@ test_deleted_and_replaced()
 	whole_round calc 'file replaced'
 	# The next one is of that build, and needs another patch.
 	start_program "$TMP/bin/calc"
-	fix_value two calc 2
+	fix_value $ME calc 2
 	refused 3 'build-id mismatch' apply "$FIX" -p $PID
 	start_program "$TMP/bin/calc"
 	rm -r "$TMP/bin"
@@ -307,7 +310,7 @@ test_undumpable()
 		skip 'hidepid hides it altogether'
 	start_program "${nobody[@]}" "$TARGETS/odd"
 	expect undumpable ok
-	fix_value two odd 2
+	fix_value $ME odd 2
 	chmod 644 "$FIX"
 	yama=$(cat /proc/sys/kernel/yama/ptrace_scope 2>/dev/null || echo 0)
 	AGENT=("${nobody[@]}" "$BIN/hotfix")

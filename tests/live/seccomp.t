@@ -5,6 +5,9 @@
 # without it, nothing is tried.
 . "$(dirname "$0")/lib.sh"
 
+# A name of this run alone: `revert --all` of others looks at the whole host.
+ME=place-$$
+
 CALLS=(memfd_create mmap mprotect munmap open openat close prctl rt_sigreturn)
 ACTIONS=(kill eperm enosys trap)
 # All that an allow-list of a service may leave.
@@ -40,8 +43,8 @@ apply_and_revert()
 	hotfix apply "$FIX" -p $PID
 	expect value 2
 	hotfix status -p $PID --json
-	json_is processes.0.patches.0.name two
-	hotfix revert two -p $PID
+	json_is processes.0.patches.0.name $ME
+	hotfix revert $ME -p $PID
 	expect value 1
 }
 
@@ -66,7 +69,7 @@ start_filtered() # FILTER...
 each_action() # COMMAND...
 {
 	local action
-	fix_value two filtered 2
+	fix_value $ME filtered 2
 	for action in "${ACTIONS[@]}"; do
 		start_filtered filter $action "${CALLS[@]}"
 		"$@"
@@ -102,7 +105,7 @@ test_calls_forbidden_unprivileged()
 test_allow_list()
 {
 	need_admin
-	fix_value two filtered 2
+	fix_value $ME filtered 2
 	start_filtered only kill "${NEEDED[@]}"
 	whole_round
 	start_filtered only eperm "${NEEDED[@]}"
@@ -114,7 +117,7 @@ test_allow_list()
 test_strict_mode()
 {
 	need_admin
-	fix_value two filtered 2
+	fix_value $ME filtered 2
 	start_filtered strict
 	whole_round
 	without_admin
@@ -126,7 +129,7 @@ test_others_meet_the_filter()
 {
 	need_admin
 	local action i
-	fix_value two filtered 2
+	fix_value $ME filtered 2
 	for action in eperm nothing trap trace; do
 		start_target filtered watch
 		expect "filter $action getppid ${CALLS[*]/rt_sigreturn/mremap}" ok
@@ -144,7 +147,7 @@ test_others_meet_the_filter()
 test_supervised()
 {
 	need_admin
-	fix_value two filtered 2
+	fix_value $ME filtered 2
 	start_filtered notify memfd_create mmap mprotect munmap close prctl
 	expect notified 0
 	whole_round
@@ -156,13 +159,13 @@ test_supervised()
 test_waiting_for_the_supervisor()
 {
 	need_admin
-	fix_value two filtered 2
+	fix_value $ME filtered 2
 	start_filtered notify getppid
 	expect call asked
 	snapshot
 	hotfix apply "$FIX" -p $PID
-	grep -q hotfix:two /proc/$PID/maps || fail 'not applied'
-	hotfix revert two -p $PID
+	grep -q hotfix:$ME /proc/$PID/maps || fail 'not applied'
+	hotfix revert $ME -p $PID
 	unchanged
 	ask go
 	while [ "$ANSWER" = asked ]; do
@@ -175,7 +178,7 @@ test_waiting_for_the_supervisor()
 test_waiting_unstoppably()
 {
 	need_admin
-	fix_value two filtered 2
+	fix_value $ME filtered 2
 	start_target filtered
 	ask 'notify-killable getppid'
 	[ "$ANSWER" = ok ] || skip "the kernel has no such filters: $ANSWER"
@@ -208,7 +211,7 @@ os.execv(sys.argv[1], sys.argv[1:])'
 test_agent_under_a_filter()
 {
 	need_admin
-	fix_value two filtered 2
+	fix_value $ME filtered 2
 	start_target filtered
 	AGENT=("$PYTHON" -c "$UNDER_FILTER" "$BIN/hotfix")
 	whole_round
@@ -225,7 +228,7 @@ test_calls_dispatched_by_the_program()
 	start_target odd
 	ask user-dispatch
 	[ "$ANSWER" = ok ] || skip "no syscall user dispatch: $ANSWER"
-	fix_value two odd 2
+	fix_value $ME odd 2
 	refused 3 'makes its system calls itself' apply "$FIX" -p $PID
 	stderr_says 'PR_SET_SYSCALL_USER_DISPATCH'
 	expect value 1

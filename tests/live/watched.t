@@ -4,6 +4,9 @@
 # named and left alone.
 . "$(dirname "$0")/lib.sh"
 
+# A name of this run alone: `revert --all` of others looks at the whole host.
+ME=place-$$
+
 rounds=1
 [ -z "${HOSTILE:-}" ] || rounds=50
 
@@ -16,7 +19,7 @@ whole_round() # NAME
 	for ((i = 0; i < rounds; i++)); do
 		hotfix apply "$FIX" -p $PID
 		expect value 2
-		hotfix revert two -p $PID
+		hotfix revert $ME -p $PID
 		expect value 1
 	done
 	unchanged
@@ -39,7 +42,7 @@ test_perf_record()
 	local pid line
 	start_target calc
 	ask 'workers 2'
-	fix_value two calc 2
+	fix_value $ME calc 2
 	mkfifo "$TMP/control" "$TMP/ack"
 	perf record -q -e cpu-clock -F 9999 -D -1 -p $PID -o "$TMP/data" \
 		--control "fifo:$TMP/control,$TMP/ack" >"$TMP/perf" 2>&1 &
@@ -107,7 +110,7 @@ test_uprobe_on_the_function()
 {
 	need_uprobes
 	start_copy calc
-	fix_value two calc 2
+	fix_value $ME calc 2
 	probe p value "$TMP/calc" value
 	expect value 1
 	is "$(hits value)" 1
@@ -123,7 +126,7 @@ test_uprobe_next_to_the_function()
 {
 	need_uprobes
 	start_copy calc
-	fix_value two calc 2
+	fix_value $ME calc 2
 	probe p hidden "$TMP/calc" hidden
 	expect 'hidden 2' 7
 	whole_round 'uprobe next to the function'
@@ -176,7 +179,7 @@ test_traced_by_strace()
 	need strace
 	local tracer
 	start_target calc
-	fix_value two calc 2
+	fix_value $ME calc 2
 	strace -f -o "$TMP/strace" -p $PID 2>/dev/null &
 	tracer=$!
 	STARTED+=($tracer)
@@ -215,7 +218,7 @@ gdb_do() # LINE...: until all are done
 test_traced_by_gdb()
 {
 	start_target calc
-	fix_value two calc 2
+	fix_value $ME calc 2
 	start_gdb
 	gdb_do "attach $PID"
 	is_traced || skip 'gdb cannot attach'
@@ -230,7 +233,7 @@ test_traced_by_gdb()
 test_breakpoint_of_a_dead_debugger()
 {
 	start_target calc
-	fix_value two calc 2
+	fix_value $ME calc 2
 	start_gdb
 	gdb_do "attach $PID"
 	is_traced || skip 'gdb cannot attach'
@@ -289,7 +292,7 @@ test_debugger_while_at_work()
 test_foreign_hooks()
 {
 	local at bytes words
-	fix_value two odd 2
+	fix_value $ME odd 2
 	while read -r at bytes words; do
 		start_target odd
 		expect "poke $at $bytes" ok
