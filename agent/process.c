@@ -538,3 +538,14 @@ int process_denied(const struct process *process, struct hf_diag *diag)
 		denied_without_capability(process, status.uid, scope, diag);
 	return -EPERM;
 }
+
+int process_unwritable(const struct process *process, struct hf_diag *diag)
+{
+	hf_error(diag, -EPERM, "not-permitted",
+		 "this kernel does not let the code of process %d (%s) be "
+		 "written through /proc/%d/mem",
+		 (int)process->pid, process->command, (int)process->pid);
+	hf_hint(diag, "boot with proc_mem.force_override=always (\"never\", or "
+		      "CONFIG_PROC_MEM_NO_FORCE, forbids it)");
+	return -EPERM;
+}

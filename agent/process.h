@@ -82,6 +82,14 @@ bool process_same_program(const struct process *process);
  */
 int process_denied(const struct process *process, struct hf_diag *diag);
 
+/**
+ * process_unwritable() - say why code that can be read cannot be written
+ *
+ * The kernel was built or booted to respect page protections in /proc/PID/mem,
+ * which a debugger's writes go around everywhere else. Return: -EPERM.
+ */
+int process_unwritable(const struct process *process, struct hf_diag *diag);
+
 /* From a "stat" file of /proc: of a process or of a thread. */
 struct process_stat {
 	char command[16 + 1];

@@ -140,6 +140,16 @@ static int stack_write(struct remote *remote, struct hf_diag *diag)
 		   0;
 }
 
+/* It can be read, and nothing of what was written arrived. */
+static bool stub_untouched(const struct remote *remote)
+{
+	uint8_t now[STUB_SIZE];
+
+	return !process_read(remote->tracee->process, remote->stub.address, now,
+			     sizeof(now)) &&
+	       !memcmp(now, remote->stub.own, sizeof(now));
+}
+
 static int stub_write(struct remote *remote, struct hf_diag *diag)
 {
 	int r;
@@ -149,6 +159,8 @@ static int stub_write(struct remote *remote, struct hf_diag *diag)
 	remote->stub_written = true;
 	r = process_write(remote->tracee->process, remote->stub.address,
 			  stub_code, STUB_SIZE);
+	if (r == -EFAULT && stub_untouched(remote))
+		return process_unwritable(remote->tracee->process, diag);
 	return r ? hf_fail(diag, r, "cannot write to the entry point of "
 			   "process %d",
 			   (int)remote->tracee->process->pid) :

@@ -106,4 +106,69 @@ test_hidden_processes()
 	unchanged
 }
 
+# What the kernel does with proc_mem.force_override=never: a write to memory that
+# the process itself may not write to is an EIO. Nothing else is different.
+obedient_kernel()
+{
+	cat >"$TMP/obedient.c" <<-'EOF'
+		#define _GNU_SOURCE
+		#include <errno.h>
+		#include <stdio.h>
+		#include <string.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+
+		static int writable(const char *mem, unsigned long at)
+		{
+			char name[300], line[600], mode[5] = "-w";
+			unsigned long from, to;
+			FILE *maps;
+
+			snprintf(name, sizeof(name), "%.*smaps",
+				 (int)strlen(mem) - 3, mem);
+			maps = fopen(name, "re");
+			while (maps && fgets(line, sizeof(line), maps))
+				if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3 &&
+				    at >= from && at < to)
+					break;
+			if (maps)
+				fclose(maps);
+			return mode[1] == 'w';
+		}
+
+		ssize_t pwrite64(int fd, const void *data, size_t size, off_t at)
+		{
+			char link[64], mem[256];
+			ssize_t n;
+
+			snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+			n = readlink(link, mem, sizeof(mem) - 1);
+			mem[n > 0 ? n : 0] = 0;
+			if (n > 4 && !strcmp(mem + n - 4, "/mem") &&
+			    !writable(mem, (unsigned long)at)) {
+				errno = EIO;
+				return -1;
+			}
+			return syscall(SYS_pwrite64, fd, data, size, at);
+		}
+		ssize_t pwrite(int, const void *, size_t, off_t)
+			__attribute__((alias("pwrite64")));
+	EOF
+	gcc -O2 -fPIC -shared -o "$TMP/obedient.so" "$TMP/obedient.c" || fail 'no shim'
+	AGENT=(env ASAN_OPTIONS="$ASAN_OPTIONS:verify_asan_link_order=0"
+		LD_PRELOAD="$TMP/obedient.so" "$BIN/hotfix")
+}
+
+test_code_that_nobody_may_write()
+{
+	start_target calc
+	fix_value two calc 2
+	obedient_kernel
+	refused 1 'does not let the code of process .* be written' \
+		apply "$FIX" -p $PID
+	stderr_says 'hint: .*proc_mem.force_override'
+	expect value 1
+	hotfix status -p $PID
+}
+
 run_tests "$@"
