@@ -3,6 +3,7 @@
  * our name, and without. What is believed of it fits what is mapped.
  */
 #include "../../agent/control.h"
+#include "../../agent/gate.h"
 #include "../sample_manifest.h"
 #include "../unit/fake_memory.h"
 #include "fuzz.h"
@@ -97,7 +98,8 @@ static void seeds(void)
 	static uint8_t pages[CONTROL];
 	owned(free_p) char *json = NULL;
 	struct patch_file patch = { .manifest = &sample_manifest,
-				    .image_size = MAPPED - CONTROL };
+				    .image_size =
+					    MAPPED - CONTROL - GATES_SIZE };
 	struct control_site sites[2] = { site, site };
 	struct control_range range = { .start = 16, .end = 32, .site = 1 };
 
