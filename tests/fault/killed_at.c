@@ -138,7 +138,7 @@ static void operation_deaths(const char *name)
 {
 	const struct plan plan = { .row = name,
 				   .operation = operation_find(name),
-				   .stride = 37 };
+				   .stride = 59 };
 
 	deaths(&plan);
 }
