@@ -193,7 +193,8 @@ refused_under() # NAME COMMAND...
 	tried "hardened place: under $name" 1 0 0 0
 }
 
-test_valgrind() { refused_under valgrind valgrind -q --tool=none; }
+# Its pipes for gdb would stay in /tmp when it is killed.
+test_valgrind() { refused_under valgrind valgrind -q --vgdb=no --tool=none; }
 test_qemu() { refused_under qemu qemu-x86_64; }
 
 # --- other things in the process -------------------------------------------------
