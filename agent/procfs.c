@@ -84,6 +84,23 @@ static int mapping_parse(const char *line, struct mapping *ret_mapping)
 	return 0;
 }
 
+/*
+ * The kernel lets go of the address space while it writes the list, and goes on
+ * behind the last address that it wrote: what was merged with that in between
+ * begins before it. What was written first stays.
+ */
+static int mapping_clip(struct mapping *mapping, hf_addr start)
+{
+	if (mapping->range.start >= start)
+		return 0;
+	if (mapping->range.end <= start)
+		return -EBADMSG;
+	if (mapping->inode)
+		mapping->offset += start - mapping->range.start;
+	mapping->range.start = start;
+	return 0;
+}
+
 static int mappings_append(struct mappings *mappings, size_t *room,
 			   const char *line)
 {
@@ -104,9 +121,7 @@ static int mappings_append(struct mappings *mappings, size_t *room,
 	if (r)
 		return r;
 	last = &mappings->entries[mappings->nr++];
-	if (mappings->nr > 1 && last[-1].range.end > last->range.start)
-		return -EBADMSG;
-	return 0;
+	return mappings->nr > 1 ? mapping_clip(last, last[-1].range.end) : 0;
 }
 
 static int mappings_parse(char *text, struct mappings *mappings)

@@ -113,6 +113,29 @@ TEST(mappings_long_path)
 	mappings_release(&mappings);
 }
 
+/* Merged while the kernel wrote the list: it begins before what was written. */
+TEST(mappings_that_change)
+{
+	static const char text[] = "1000-3000 r--p 00004000 00:01 5 /x\n"
+				   "2000-5000 r-xp 00005000 00:01 5 /x\n"
+				   "5000-7000 ---p 00000000 00:00 0 \n"
+				   "6000-9000 rw-p 00000000 00:00 0 \n";
+	struct mappings mappings;
+	const struct mapping *m;
+
+	CHECK_EQ(maps_of(text, &mappings, NULL), 0);
+	CHECK_EQ(mappings.nr, 4);
+	m = mappings.entries;
+	CHECK_EQ(m[0].range.end, 0x3000);
+	CHECK_EQ(m[1].range.start, 0x3000);
+	CHECK_EQ(m[1].range.end, 0x5000);
+	CHECK_EQ(m[1].offset, 0x6000);
+	CHECK_EQ(m[2].range.end, 0x7000);
+	CHECK_EQ(m[3].range.start, 0x7000);
+	CHECK_EQ(m[3].offset, 0);
+	mappings_release(&mappings);
+}
+
 TEST(mappings_malformed)
 {
 	static const struct { const char *text; int want; } cases[] = {
@@ -122,7 +145,7 @@ TEST(mappings_malformed)
 		{ "1000-2000 r- 0 00:01 5 /x\n", -EBADMSG },
 		{ "2000-1000 r--p 0 00:01 5 /x\n", -EBADMSG },
 		{ "1000-1000 r--p 0 00:01 5 /x\n", -EBADMSG },
-		{ "1000-3000 r--p 0 00:01 5 /x\n2000-4000 r--p 0 0:1 5 /x\n",
+		{ "1000-3000 r--p 0 00:01 5 /x\n1000-3000 r--p 0 0:1 5 /x\n",
 		  -EBADMSG },
 		{ "3000-4000 r--p 0 00:01 5 /x\n1000-2000 r--p 0 0:1 5 /x\n",
 		  -EBADMSG },
