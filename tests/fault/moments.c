@@ -182,14 +182,30 @@ static const char *judge_living(const struct change *change,
 	return *what ? what : judge_values_and_reset(operation, status);
 }
 
+static bool has_ended(pid_t pid)
+{
+	struct pollfd end = { .events = POLLIN };
+	bool ended;
+
+	end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	ended = poll(&end, 1, CHILD_PATIENCE_MS) == 1;
+	close(end.fd);
+	return ended;
+}
+
 /* It has ended in its own way. */
 static const char *judge_ended(const struct change *change)
 {
-	int status = child_reap(&stage.target);
-	bool own = change->end ? WIFSIGNALED(status) &&
-					 WTERMSIG(status) == change->end :
-				 WIFEXITED(status) && !WEXITSTATUS(status);
+	bool own;
+	int status;
 
+	if (!has_ended(stage.target.pid))
+		return wrong(&stage, "the target does not end: %s",
+			     has_answered(0) ? answer_read() : "no answer");
+	status = child_reap(&stage.target);
+	own = change->end ? WIFSIGNALED(status) &&
+				    WTERMSIG(status) == change->end :
+			    WIFEXITED(status) && !WEXITSTATUS(status);
 	return own ? "" : wrong(&stage, "the target ended with %#x", status);
 }
 
