@@ -20,12 +20,30 @@
 #define USER_CODE_SEGMENT_XEN 0xe033
 
 /*
+ * Below the main stack the kernel maps what is touched, also by our reading, as
+ * far as the limit and the next mapping allow (__access_remote_vm() in
+ * mm/memory.c). Many arguments leave it nothing of what it had at the start.
+ */
+static hf_addr main_stack_floor(const struct process *process,
+				const struct mapping *stack, bool is_first,
+				hf_addr wanted)
+{
+	uint8_t byte;
+
+	if (wanted < stack->range.start &&
+	    (is_first || stack[-1].range.end <= wanted) &&
+	    !process_read(process, wanted, &byte, sizeof(byte)))
+		return wanted;
+	return stack->range.start;
+}
+
+/*
  * A stack whose mapping ends with the thread's control block is known by the
  * block's first word, which points to itself, in glibc as in musl.
  */
 hf_addr thread_stack_floor(const struct process *process,
 			   const struct mappings *mappings,
-			   const struct user_regs_struct *regs)
+			   const struct user_regs_struct *regs, hf_addr room)
 {
 	const struct mapping *mapping = mappings_find(mappings, regs->rsp - 1);
 	uint64_t self = 0;
@@ -34,7 +52,10 @@ hf_addr thread_stack_floor(const struct process *process,
 	    !(mapping->protection & PROT_READ))
 		return 0;
 	if (!strcmp(mapping->path, "[stack]"))
-		return mapping->range.start;
+		return main_stack_floor(process, mapping,
+					mapping == mappings->entries,
+					align_down(regs->rsp - room,
+						   HF_PAGE_SIZE));
 	if (regs->fs_base < regs->rsp ||
 	    !range_contains(&mapping->range, regs->fs_base) ||
 	    process_read(process, regs->fs_base, &self, sizeof(self)) ||
@@ -60,7 +81,7 @@ static int thread_suitability(const struct process *process,
 	    !thread->at_event_stop || !thread_is_64_bit(thread) ||
 	    thread_dispatches_syscalls(thread))
 		return 0;
-	floor = thread_stack_floor(process, mappings, &thread->regs);
+	floor = thread_stack_floor(process, mappings, &thread->regs, room);
 	if (!floor || thread->regs.rsp - floor < room)
 		return 0;
 	if (thread->group_stopped)

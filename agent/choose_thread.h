@@ -26,7 +26,10 @@ int choose_thread(struct tracee *tracee, const struct mappings *mappings,
 		  hf_addr room, pid_t *ret_tid, bool *ret_stopped,
 		  struct hf_diag *diag);
 
-/* The lowest address that surely belongs to the thread's stack, or 0. */
+/*
+ * The lowest address that surely belongs to the thread's stack, or 0. The main
+ * stack grows for @room bytes below the stack pointer, where the kernel lets it.
+ */
 hf_addr thread_stack_floor(const struct process *process,
 			   const struct mappings *mappings,
-			   const struct user_regs_struct *regs);
+			   const struct user_regs_struct *regs, hf_addr room);

@@ -32,6 +32,8 @@
 #define RED_ZONE 128
 /* Room below the frame, for a signal handler after our death. */
 #define ROOM_FOR_HANDLER 4096
+#define STACK_ROOM                                                             \
+	(RED_ZONE + REMOTE_SCRATCH_SIZE + SIGFRAME_SIZE_MAX + ROOM_FOR_HANDLER)
 
 /* A call may wait for the target's memory lock, on a machine that swaps. */
 #define SYSCALL_TIMEOUT_MS 30000
@@ -99,7 +101,8 @@ static int thread_save(struct remote *remote, const struct mappings *mappings,
 	remote->regs = thread->regs;
 	rseq_abort(remote->tracee->process, thread, &remote->regs);
 	remote->stack_floor = thread_stack_floor(remote->tracee->process,
-						 mappings, &remote->regs);
+						 mappings, &remote->regs,
+						 STACK_ROOM);
 	remote->xstate_size = sizeof(remote->xstate);
 	r = thread_get_xstate(thread, remote->xstate, &remote->xstate_size,
 			      diag);
@@ -215,8 +218,6 @@ static int thread_park(struct remote *remote, struct hf_diag *diag)
 
 static int borrow(struct remote *remote, struct hf_diag *diag)
 {
-	const hf_addr room = RED_ZONE + REMOTE_SCRATCH_SIZE +
-			     SIGFRAME_SIZE_MAX + ROOM_FOR_HANDLER;
 	struct mappings mappings = { 0 };
 	const struct process *process = remote->tracee->process;
 	int r = mappings_read(process, &mappings, diag);
@@ -224,8 +225,9 @@ static int borrow(struct remote *remote, struct hf_diag *diag)
 	if (!r)
 		r = stub_locate(process, &mappings, &remote->stub, diag);
 	if (!r)
-		r = choose_thread(remote->tracee, &mappings, room, &remote->tid,
-				  &remote->give_back_running, diag);
+		r = choose_thread(remote->tracee, &mappings, STACK_ROOM,
+				  &remote->tid, &remote->give_back_running,
+				  diag);
 	if (!r)
 		r = stub_check_started(&remote->stub, remote->tracee,
 				       borrowed(remote), &mappings, diag);

@@ -73,6 +73,27 @@ test_stacks()
 		stack_endless stack_is_code stack_large
 }
 
+test_pages()
+{
+	WHAT='pages of others' meet text_is_anothers stack_behind_file \
+		stack_awaited
+}
+
+# As many arguments as the kernel allows.
+test_arguments()
+{
+	nobody_runs deceiver
+	start_program "${NOBODY[@]}" "$TARGETS/deceiver" $(seq 1 120000)
+	fix_two
+	hotfix check "$FIX" -p $PID
+	hotfix apply "$FIX" -p $PID
+	ask value
+	is "$ANSWER" 2 'the answer with a million bytes of arguments'
+	hotfix status -p $PID
+	hotfix revert two -p $PID
+	tried 'hostile target: arguments' 4 0 0 0
+}
+
 # Stopped and continued without pause, by another process.
 test_stop_storm()
 {

@@ -3,9 +3,12 @@
  * it false, or begins to change it without pause. The next lie comes on top.
  */
 #include <elf.h>
+#include <fcntl.h>
 #include <link.h>
+#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -270,6 +273,49 @@ static void stack_endless(void)
 
 static void stack_is_code(void) { stand((void *)((uintptr_t)(void *)value & -8ul)); }
 
+/* --- memory that a file lends, or that nobody fills ----------------------------- */
+
+/* The page of value() is another file's, with the same bytes. */
+static void text_is_anothers(void)
+{
+	char *page = (char *)((uintptr_t)(void *)value & -PAGE);
+	int fd = memfd_create("another", 0);
+
+	if (write(fd, page, PAGE) == (ssize_t)PAGE)
+		mmap(page, PAGE, PROT_READ | PROT_EXEC,
+		     MAP_PRIVATE | MAP_FIXED, fd, 0);
+	close(fd);
+}
+
+/* Mapped behind the file's end: whoever reads there gets SIGBUS. */
+static void stack_behind_file(void)
+{
+	int fd = memfd_create("short", 0);
+	char *at = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			0);
+
+	close(fd);
+	stand(at + 8 * PAGE);
+}
+
+/* Pages that somebody else would have to bring, and never does. */
+static void stack_awaited(void)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	char *at = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_register pages = {
+		.range = { (uintptr_t)at, 16 * PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &pages))
+		_exit(4);
+	stand(at + 8 * PAGE);
+}
+
 /* ------------------------------------------------------------------------------ */
 
 static const struct lie {
@@ -285,7 +331,8 @@ static const struct lie {
 	LIE(text_differs), LIE(mappings_change), LIE(text_changes), LIE(stack_comes_and_goes),
 	LIE(mappings_many), LIE(stack_nowhere), LIE(stack_noncanonical),
 	LIE(stack_forbidden), LIE(stack_large), LIE(stack_endless),
-	LIE(stack_is_code),
+	LIE(stack_is_code), LIE(text_is_anothers), LIE(stack_behind_file),
+	LIE(stack_awaited),
 };
 
 static void do_lie(int nr, char **args)
