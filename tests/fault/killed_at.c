@@ -152,6 +152,19 @@ TEST(parts) { operation_deaths("parts"); }
 TEST(revert_of_parts) { operation_deaths("revert of parts"); }
 TEST(everything) { operation_deaths("everything"); }
 
+/* While threads that leave a busy function are kept: agent/gather.h. */
+static void crowd_deaths(const char *name)
+{
+	const struct plan plan = { .row = name,
+				   .operation = operation_find(name),
+				   .stride = 97 };
+
+	deaths_of(&plan, "crowd");
+}
+
+TEST(crowd) { crowd_deaths("crowd"); }
+TEST(revert_of_crowd) { crowd_deaths("revert of crowd"); }
+
 /*
  * Recover killed, after an exchange that was killed behind each of its writes:
  *   1-4    frame, stub, name, image      a thread in the stub, a memfd

@@ -35,7 +35,7 @@ struct stage {
 	struct child target;
 	char pid[16];
 	char directory[64];
-	char fix_a[96], fix_b[96], fix_h[96], fix_both[96];
+	char fix_a[96], fix_b[96], fix_h[96], fix_both[96], fix_crowd[96];
 	const char *argument; /* the target's */
 	char *snapshot;
 	void (*in_agent)(void); /* called in each that is started */
@@ -49,7 +49,7 @@ struct stage {
 struct operation {
 	const char *name;
 	const char *before[4]; /* commands that make the state to start from */
-	const char *command;   /* words; A, B, H, BOTH: patch files, P: the process */
+	const char *command;   /* words; A, B, H, BOTH, CROWD: patch files, P: the process */
 	const char *values_before, *values_after;
 };
 
@@ -63,6 +63,9 @@ static const struct operation operations[] = {
 	{ "parts", { NULL }, "apply BOTH -p P", OLD, "4 1 1 24" },
 	{ "revert of parts", { "apply BOTH -p P" }, "revert both -p P",
 	  "4 1 1 24", OLD },
+	{ "crowd", { NULL }, "apply CROWD -p P", OLD, "5 1 1 20" },
+	{ "revert of crowd", { "apply CROWD -p P" }, "revert crowd -p P",
+	  "5 1 1 20", OLD },
 	{ "everything", { "apply A -p P", "apply B -p P" },
 	  "revert --everything -p P", "2 3 3 20", OLD },
 };
@@ -157,6 +160,8 @@ static const char *word_expand(const struct stage *stage, const char *word)
 		return stage->fix_h;
 	if (!strcmp(word, "BOTH"))
 		return stage->fix_both;
+	if (!strcmp(word, "CROWD"))
+		return stage->fix_crowd;
 	return strcmp(word, "P") ? word : stage->pid;
 }
 
@@ -575,6 +580,19 @@ static const char source_library[] =
 	"#include <hotfix/hotfix.h>\n"
 	"int right_value(void) { return 24; }\n"
 	"HOTFIX_REPLACE(right_value);\n";
+/* Somebody is inside at any moment: those who leave have to be kept. */
+static const char source_crowd[] =
+	"#include <time.h>\n"
+	"#include <hotfix/hotfix.h>\n"
+	"int first(int x) { return x + 5; }\n"
+	"int crowded(int x)\n"
+	"{\n"
+	"	struct timespec nap = { 0, 300000 };\n"
+	"	nanosleep(&nap, 0);\n"
+	"	return x + 5;\n"
+	"}\n"
+	"HOTFIX_REPLACE(first);\n"
+	"HOTFIX_REPLACE(crowded);\n";
 static const char source_hooks[] =
 	"static int work(void)\n"
 	"{\n"
@@ -633,11 +651,14 @@ static bool fixes_build(struct stage *stage)
 {
 	static const struct fix a = { "killed_target", "a", "a", source_a, NULL },
 		b = { "killed_target", "b", "b", source_b, NULL },
-		h = { "killed_target", "h", "h", source_a, source_hooks };
+		h = { "killed_target", "h", "h", source_a, source_hooks },
+		crowd = { "killed_target", "crowd", "crowd", source_crowd,
+			  NULL };
 
 	return fix_build(stage, &a, stage->fix_a) &&
 	       fix_build(stage, &b, stage->fix_b) &&
 	       fix_build(stage, &h, stage->fix_h) &&
+	       fix_build(stage, &crowd, stage->fix_crowd) &&
 	       fix_join(stage, stage->fix_both);
 }
 

@@ -23,7 +23,8 @@
  *   fork, then release              answer with the child's values
  *   vfork [MS], exec PROGRAM, thread, end-thread, threads N, signals HZ, quit
  *
- * With the argument "main-exits" it goes on without its main thread.
+ * With the argument "main-exits" it goes on without its main thread; with
+ * "crowd" there are threads that do nothing but call crowded().
  */
 #include <asm/prctl.h>
 #include <fenv.h>
@@ -63,6 +64,13 @@ PATCHABLE int second(int x)
 PATCHABLE int third(int x)
 {
 	return 3 * x + one;
+}
+
+/* Some thread is always inside. */
+PATCHABLE int crowded(int x)
+{
+	nanosleep(&(struct timespec){ 0, 300000 }, NULL);
+	return x + one;
 }
 
 struct worker {
@@ -254,7 +262,7 @@ static bool call_once(int i)
 	int a = first(i) - i, b = second(i) - 2 * i, c = third(i) - 3 * i,
 	    right = right_value();
 
-	return a >= 1 && a <= 4 && b >= 1 && b <= 3 && c >= 1 && c <= 3 &&
+	return a >= 1 && a <= 5 && b >= 1 && b <= 3 && c >= 1 && c <= 3 &&
 	       (right == 20 || right == 24);
 }
 
@@ -712,6 +720,27 @@ static void *serve_run(void *unused)
 	return unused;
 }
 
+static void *crowd_run(void *unused)
+{
+	for (;;) {
+		int value = crowded(7);
+
+		if (value != 8 && value != 12)
+			mistake("the crowd");
+	}
+	return unused;
+}
+
+static bool crowd_start(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < 4; i++)
+		if (pthread_create(&thread, NULL, crowd_run, NULL))
+			return false;
+	return true;
+}
+
 static bool workers_start(void)
 {
 	pthread_t thread;
@@ -729,6 +758,8 @@ int main(int argc, char **argv)
 	mallopt(M_ARENA_MAX, 1); /* a new thread maps nothing but its stack */
 	if (pipe(quiet) || pipe(there) || pipe(back) || pipe(to_child) ||
 	    pipe(from_child) || pipe(never) || !workers_start())
+		return 1;
+	if (argc > 1 && !strcmp(argv[1], "crowd") && !crowd_start())
 		return 1;
 	if (argc < 2 || strcmp(argv[1], "main-exits"))
 		return target_main(commands);
