@@ -274,7 +274,11 @@ static void append_code(const char *line, int memory, char **text, size_t *size)
 	append(text, size, number);
 }
 
-/* A file of a thread that lives: the main thread may have ended. */
+/*
+ * A file of a thread that lives: the main thread may have ended, and of one that
+ * ends nothing can be read any more, while it is still listed. The first of the
+ * others never ends: they are listed as they began.
+ */
 static void proc_path(pid_t pid, const char *file, char *ret_path, size_t size)
 {
 	char path[64];
@@ -284,10 +288,13 @@ static void proc_path(pid_t pid, const char *file, char *ret_path, size_t size)
 	snprintf(ret_path, size, "/proc/%d/%s", (int)pid, file);
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
 	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			snprintf(ret_path, size, "/proc/%d/task/%.16s/%s",
-				 (int)pid, entry->d_name, file);
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || atoi(entry->d_name) == pid)
+			continue;
+		snprintf(ret_path, size, "/proc/%d/task/%.16s/%s", (int)pid,
+			 entry->d_name, file);
+		break;
+	}
 	if (dir)
 		closedir(dir);
 }
