@@ -23,7 +23,7 @@ struct mapping {
 	char *path;	 /* "" when none; as the kernel prints it */
 };
 
-/* Ascending, none overlaps another: also when they changed while they were read. */
+/* Ascending, without overlap, also when they changed while they were read. */
 struct mappings {
 	struct mapping *entries;
 	size_t nr;

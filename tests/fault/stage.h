@@ -49,7 +49,8 @@ struct stage {
 struct operation {
 	const char *name;
 	const char *before[4]; /* commands that make the state to start from */
-	const char *command;   /* words; A, B, H, BOTH, CROWD: patch files, P: the process */
+	/* Words; A, B, H, BOTH, CROWD: patch files, P: the process. */
+	const char *command;
 	const char *values_before, *values_after;
 };
 

@@ -79,7 +79,8 @@ test_pages()
 		stack_awaited
 }
 
-# As many arguments as the kernel allows.
+# More than a million bytes of arguments and pointers to them: nothing is mapped
+# below the stack pointer.
 test_arguments()
 {
 	nobody_runs deceiver
@@ -91,6 +92,10 @@ test_arguments()
 	is "$ANSWER" 2 'the answer with a million bytes of arguments'
 	hotfix status -p $PID
 	hotfix revert two -p $PID
+	ask value
+	is "$ANSWER" 1 'the answer after that'
+	! grep -q hotfix: /proc/$PID/maps || fail 'an image is left'
+	! is_traced || fail 'it is still traced'
 	tried 'hostile target: arguments' 4 0 0 0
 }
 
