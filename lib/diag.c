@@ -49,6 +49,14 @@ reason_begin(struct hf_diag *diag, const char *code, const char *format,
 	diag->hint[0] = '\0';
 }
 
+/* An exec takes the memory that was read, and leaves the process: proc(5). */
+static const char *error_text(int error)
+{
+	return error == -ESRCH ? "the process has ended, or has executed "
+				 "another program meanwhile"
+			       : strerror(-error);
+}
+
 int hf_fail(struct hf_diag *diag, int error, const char *format, ...)
 {
 	size_t used;
@@ -62,7 +70,7 @@ int hf_fail(struct hf_diag *diag, int error, const char *format, ...)
 
 	used = strlen(diag->message);
 	used = text_append(diag->message, MESSAGE_SIZE, used, ": ");
-	text_append(diag->message, MESSAGE_SIZE, used, strerror(-error));
+	text_append(diag->message, MESSAGE_SIZE, used, error_text(error));
 	return error;
 }
 

@@ -94,18 +94,34 @@ static const char *tap_skipped;
 		return;                                                        \
 	} while (0)
 
-/* What was tried, for the table of `make check-hostile`; see live/lib.sh. */
+/* A line of the table of `make check-hostile`; see live/lib.sh. */
+static inline FILE *tap_tried_open(void)
+{
+	const char *path = getenv("HOTFIX_TRIED");
+
+	return path ? fopen(path, "ae") : NULL;
+}
+
 static inline void tap_tried(const char *name, unsigned long nr_tries,
 			     unsigned long nr_deaths, unsigned long nr_wrong,
 			     unsigned long nr_left)
 {
-	const char *path = getenv("HOTFIX_TRIED");
-	FILE *file = path ? fopen(path, "ae") : NULL;
+	FILE *file = tap_tried_open();
 
 	if (!file)
 		return;
 	fprintf(file, "%s\t%lu\t%lu\t%lu\t%lu\n", name, nr_tries, nr_deaths,
 		nr_wrong, nr_left);
+	fclose(file);
+}
+
+static inline void tap_tried_failed(const char *program, const char *test)
+{
+	FILE *file = tap_tried_open();
+
+	if (!file)
+		return;
+	fprintf(file, "%s %s\n", program, test);
 	fclose(file);
 }
 
@@ -127,6 +143,8 @@ static int tap_main(int argc, char **argv)
 		tap_skipped = NULL;
 		test->run();
 		nr_failed += tap_failed;
+		if (tap_failed)
+			tap_tried_failed(argv[0], test->name);
 		printf("%sok %u - %s", tap_failed ? "not " : "", ++nr,
 		       test->name);
 		if (!tap_failed && tap_skipped)

@@ -110,7 +110,7 @@ HOSTILE_TESTS ?= $(FAULT_TESTS) tests/live/seccomp.t tests/live/watched.t \
 		 tests/live/places.t tests/live/conditions.t tests/live/crowded.t tests/live/policy.t \
 		 tests/live/kinds.t tests/live/stacks.t tests/live/sites.t \
 		 $(wildcard tests/live/hostile*.t) \
-		 tests/live/invisible.t $(O)/tests/live/contract
+		 tests/live/invisible.t tests/live/privileges.t $(O)/tests/live/contract
 .PHONY: check-hostile
 check-hostile: all $(LIVE_PROGRAMS) $(TEST_TOOLS) $(TARGETS)
 	$(Q)rm -f $(O)/tried.tsv

@@ -37,7 +37,9 @@ meet() # LIE...
 		for ((round = 0; round < $(times 1 20); round++)); do
 			start_hostile deceiver
 			fix_two
-			expect "lie $lie" ok
+			ask "lie $lie"
+			[ "$ANSWER" != forbidden ] || skip "no $lie here"
+			is "$ANSWER" ok "lie $lie"
 			work_on_it
 			ask value
 			hotfix_any status -p $PID
@@ -75,9 +77,9 @@ test_stacks()
 
 test_pages()
 {
-	WHAT='pages of others' meet text_is_anothers stack_behind_file \
-		stack_awaited
+	WHAT='pages of others' meet text_is_anothers stack_behind_file
 }
+test_pages_awaited() { WHAT='pages of others' meet stack_awaited; }
 
 # More than a million bytes of arguments and pointers to them: nothing is mapped
 # below the stack pointer.

@@ -68,11 +68,17 @@ is() # GOT WANT [WHAT]
 }
 
 # What was tried, for the table of `make check-hostile`. Lines of one name are
-# added up. In a full run, HOSTILE=1, the tests try much more often.
+# added up. In a full run, HOSTILE=1, the tests try much more often. A test that
+# fails has most often not come to its line; it is named instead.
 tried() # NAME TRIES DEATHS WRONG_ANSWERS LEFTOVERS
 {
 	[ -z "${HOTFIX_TRIED:-}" ] ||
 		printf '%s\t%d\t%d\t%d\t%d\n' "$@" >>"$HOTFIX_TRIED"
+}
+
+tried_failed() # TEST
+{
+	[ -z "${HOTFIX_TRIED:-}" ] || echo "${0##*/} $1" >>"$HOTFIX_TRIED"
 }
 
 # --- targets -------------------------------------------------------------------
@@ -342,6 +348,7 @@ run_tests()
 			echo "ok $nr - ${name#test_} # SKIP $(<"$TMP/skip")" ;;
 		*)
 			((++bad))
+			tried_failed "${name#test_}"
 			sed 's/^/# /' "$dir/log"
 			echo "not ok $nr - ${name#test_}"
 			;;

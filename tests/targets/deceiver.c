@@ -310,7 +310,12 @@ static void stack_awaited(void)
 	};
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) ||
+	if (fd < 0) {
+		answer("forbidden"); /* by a container, or the kernel lacks it */
+		for (;;)
+			pause();
+	}
+	if (ioctl(fd, UFFDIO_API, &api) ||
 	    ioctl(fd, UFFDIO_REGISTER, &pages))
 		_exit(4);
 	stand(at + 8 * PAGE);

@@ -13,6 +13,14 @@ TEST(fail_appends_errno)
 	CHECK_STR(diag.code, "");
 }
 
+/* ESRCH is also what reads of a process say that has called exec. */
+TEST(process_is_not_said_to_be_missing)
+{
+	hf_fail(&diag, -ESRCH, "cannot read x");
+	CHECK_STR(diag.message, "cannot read x: the process has ended, or has "
+				"executed another program meanwhile");
+}
+
 /* A new reason forgets the old one, its code and its hints. */
 TEST(reason_starts_afresh)
 {
