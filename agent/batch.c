@@ -11,6 +11,7 @@
 
 #include "progress.h"
 #include "report.h"
+#include "workers.h"
 
 #define SUMMARY_KINDS_MAX 16
 #define SUMMARY_PIDS_MAX 12
@@ -71,11 +72,20 @@ void signals_block(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+static const atomic_int *signal_told;
+
+void signals_listen(const atomic_int *told)
+{
+	signal_told = told;
+}
+
 int signal_waiting(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	sigset_t pending;
 
+	if (signal_told && *signal_told)
+		return *signal_told;
 	if (sigpending(&pending))
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
@@ -153,36 +163,18 @@ static void failure_add(struct batch *batch, pid_t pid, int error,
 	result_add(batch, &report, error, diag);
 }
 
-static int process_run(struct batch *batch, pid_t pid, const char *text,
-		       struct operation_report **ret_reports, size_t *ret_nr,
-		       struct hf_diag *diag)
+static void process_tell(struct batch *batch, pid_t pid,
+			 struct batch_result *result)
 {
-	struct progress *progress = progress_begin(batch->output, text);
-	int r;
-
-	r = batch->step->run(batch->step->context, pid, ret_reports, ret_nr,
-			     diag);
-	progress_end(progress);
-	return r;
-}
-
-static void process_do(struct batch *batch, pid_t pid, const char *text)
-{
-	struct operation_report *reports = NULL;
-	struct hf_diag diag = { 0 };
-	size_t nr = 0;
-	int r;
-
-	r = process_run(batch, pid, text, &reports, &nr, &diag);
-	if (!nr && r)
-		failure_add(batch, pid, r, &diag);
-	for (size_t i = 0; i < nr; i++) {
-		reports[i].pid = pid;
-		report_complete(&reports[i], batch->step);
-		result_add(batch, &reports[i], r, &diag);
-		operation_report_release(&reports[i]);
+	if (!result->nr && result->error)
+		failure_add(batch, pid, result->error, &result->diag);
+	for (size_t i = 0; i < result->nr; i++) {
+		result->reports[i].pid = pid;
+		report_complete(&result->reports[i], batch->step);
+		result_add(batch, &result->reports[i], result->error,
+			   &result->diag);
 	}
-	free(reports);
+	batch_result_release(result);
 }
 
 static void process_skip(struct batch *batch, pid_t pid, int signal)
@@ -223,26 +215,84 @@ static void summary_print(struct batch *batch)
 	output_print(output, "\n");
 }
 
+/* Those that are not known yet, by ourselves, one after the other. */
+static void rest_do(struct batch *batch, const struct pids *pids,
+		    struct batch_result *results, size_t from)
+{
+	for (size_t i = from; i < pids->nr; i++) {
+		pid_t pid = pids->entries[i];
+		int signal = signal_waiting();
+		struct progress *progress;
+		char text[160];
+
+		if (!results[i].known && signal) {
+			process_skip(batch, pid, signal);
+			continue;
+		}
+		snprintf(text, sizeof(text), "%s pid %d (%zu of %zu)",
+			 batch->step->doing, (int)pid, i + 1, pids->nr);
+		progress = progress_begin(batch->output, text);
+		if (!results[i].known)
+			batch_result_make(batch->step, pid, &results[i]);
+		progress_end(progress);
+		process_tell(batch, pid, &results[i]);
+	}
+}
+
+/* Results come in any order and are told in that of the processes, as soon as
+ * can be. Return: how many were. */
+static size_t workers_do(struct batch *batch, const struct pids *pids,
+			 struct batch_result *results)
+{
+	struct workers *workers = workers_start(pids, batch->step);
+	size_t nr_told = 0;
+	bool more = workers != NULL;
+	char text[160];
+
+	while (more) {
+		struct progress *progress;
+
+		snprintf(text, sizeof(text), "%s %zu processes (%zu done)",
+			 batch->step->doing, pids->nr, nr_told);
+		progress = progress_begin(batch->output, text);
+		do
+			more = workers_wait(workers, results);
+		while (more && !results[nr_told].known);
+		progress_end(progress);
+		for (; nr_told < pids->nr && results[nr_told].known; nr_told++)
+			process_tell(batch, pids->entries[nr_told],
+				     &results[nr_told]);
+		more &= nr_told < pids->nr;
+	}
+	if (workers)
+		workers_end(workers);
+	return nr_told;
+}
+
+/* Where we have no memory for all of them, each by itself. */
+static void processes_do(struct batch *batch, const struct pids *pids)
+{
+	struct batch_result *results = calloc(pids->nr + 1, sizeof(*results));
+	struct batch_result one = { 0 };
+
+	if (results)
+		rest_do(batch, pids, results, workers_do(batch, pids, results));
+	for (size_t i = 0; !results && i < pids->nr; i++) {
+		const struct pids single = { &pids->entries[i], 1 };
+
+		rest_do(batch, &single, &one, 0);
+	}
+	free(results);
+}
+
 enum hf_exit batch_run(struct output *output, const struct pids *pids,
 		       const struct batch_step *step)
 {
 	struct batch batch = { .output = output, .step = step };
-	char text[160];
-	int signal;
 
 	if (output->json)
 		json_array_of(output->root, output->list);
-	for (size_t i = 0; i < pids->nr; i++) {
-		pid_t pid = pids->entries[i];
-
-		snprintf(text, sizeof(text), "%s pid %d (%zu of %zu)",
-			 step->doing, (int)pid, i + 1, pids->nr);
-		signal = signal_waiting();
-		if (signal)
-			process_skip(&batch, pid, signal);
-		else
-			process_do(&batch, pid, text);
-	}
+	processes_do(&batch, pids);
 	if (pids->nr > 1)
 		summary_print(&batch);
 	for (size_t i = 0; i < batch.nr_kinds; i++)

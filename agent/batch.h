@@ -1,12 +1,15 @@
 /*
- * One operation on several processes, one after the other.
+ * One operation on several processes, each for itself; two or more by workers
+ * (workers.h), and told in the order in which they were named.
  *
  * A process that fails stops nothing: the others are done, and the exit status
  * tells (5: only some). SIGINT and SIGTERM are blocked by main(): they wait
- * until the process at hand is done, and then end the loop; what was not tried
- * is reported like a failure.
+ * until the processes at hand are done, and then end it; what was not tried is
+ * reported like a failure.
  */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "command_line.h"
 #include "output.h"
@@ -46,3 +49,5 @@ int signal_waiting(void);
 /* The same as an answer for operation_options.give_up. */
 bool signal_is_waiting(void);
 void signals_block(void);
+/* Another process of ours puts there what it has got; borrowed for good. */
+void signals_listen(const atomic_int *told);

@@ -85,6 +85,77 @@ test_stress()
 	done
 }
 
+# Two by two workers: in the first a thread stays inside, the second is done. Sets
+# AGENT, its process, and WORKER, the one that waits.
+start_stuck()
+{
+	[ "$(nproc)" -gt 1 ] || skip 'one processor: no workers'
+	start_target threads
+	PIDS=($PID)
+	expect 'hold 1' 'inside 1'
+	start_target threads
+	PIDS+=($PID)
+	fix hold threads <<-'EOF'
+		int hold(int x) { return x; }
+		HOTFIX_REPLACE(hold);
+	EOF
+	hotfix_start apply "$FIX" -p ${PIDS[0]} -p ${PIDS[1]} --wait 50s
+	await one_is_left
+	WORKER=$(pgrep -r SRDt -P $AGENT)
+}
+
+one_is_left() # zombies do not count
+{
+	AGENT=$(pgrep -P $AGENT_PID) &&
+		grep -q hotfix:hold /proc/${PIDS[1]}/maps &&
+		[ $(pgrep -c -r SRDt -P $AGENT) = 1 ]
+}
+
+# Each is reported; what the dead one was at is said, and how to go on.
+test_a_worker_dies()
+{
+	start_stuck
+	kill -KILL $WORKER
+	hotfix_wait 5
+	stderr_says "pid ${PIDS[0]}.*has died"
+	stderr_says "hotfix recover -p ${PIDS[0]}"
+	stdout_says "applied hold to threads \(pid ${PIDS[1]}"
+	stdout_says '1 applied, 1 failed|1 failed.*1 applied'
+	AGENT=("$BIN/hotfix")
+	hotfix recover -p ${PIDS[0]}
+	PID=${PIDS[0]}
+	! is_traced || fail 'it is still traced'
+	! grep -q hotfix: /proc/$PID/maps || fail 'an image is left'
+}
+
+# A signal that only the first of us gets ends the waiting of all.
+test_a_signal_reaches_the_workers()
+{
+	start_stuck
+	local began=$SECONDS
+	kill -TERM $AGENT
+	hotfix_wait 5
+	[ $((SECONDS - began)) -lt 25 ] || fail 'it has waited to the end'
+	stderr_says "pid ${PIDS[0]}.*still inside"
+}
+
+# We are killed: those that work end in order, and begin with nothing more.
+test_workers_without_us()
+{
+	start_stuck
+	kill -KILL $AGENT
+	hotfix_wait 137
+	kill -INT $WORKER
+	await gone $WORKER
+	AGENT=("$BIN/hotfix")
+	PID=${PIDS[0]}
+	! is_traced || fail 'it is still traced'
+	hotfix recover -p $PID
+	! grep -q hotfix: /proc/$PID/maps || fail 'an image is left'
+}
+
+gone() { ! kill -0 $1 2>/dev/null; }
+
 # A fork of a patched process has the patch, and can be reverted by itself.
 test_children_inherit()
 {
