@@ -44,6 +44,19 @@ static int states_set(const struct change *change, enum control_state coming_to,
 	return r;
 }
 
+/* As they are: the kernel makes the pages writable, which takes a while. */
+static void states_rewrite(const struct change *change)
+{
+	struct controls *controls = &change->target->controls;
+
+	for (size_t i = 0; i < controls->nr; i++)
+		if (change->is_coming[i] || change->is_going[i])
+			control_set_state(change->target->process,
+					  &controls->entries[i],
+					  controls->entries[i].block.state,
+					  NULL);
+}
+
 static void states_restore(const struct change *change)
 {
 	struct controls *controls = &change->target->controls;
@@ -65,6 +78,9 @@ static int change_tell(void *context, enum switch_step step,
 	const struct change *change = context;
 
 	switch (step) {
+	case SWITCH_NEARS:
+		states_rewrite(change);
+		return 0;
 	case SWITCH_BEGINS:
 		return states_set(change, CONTROL_SWITCHING, CONTROL_REVERTING,
 				  diag);

@@ -237,7 +237,7 @@ void gather_give_up(struct gather *gather, unsigned int timeout_ms)
 	for (size_t i = 0; i < tracee->nr_threads; i++)
 		tracee->threads[i].kept = false;
 	tracee_release_all(tracee);
-	if (gather->nr_caught && !tracee_hold_all(tracee, timeout_ms, NULL)) {
+	if (gather->nr_caught && !tracee_hold_awake(tracee, timeout_ms, NULL)) {
 		for (size_t i = 0; i < tracee->nr_threads; i++)
 			if (tracee->threads[i].state == THREAD_HELD)
 				(void)gate_leave(&gather->gates,

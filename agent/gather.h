@@ -34,7 +34,7 @@ struct gather {
 
 /**
  * gather_catch() - lead the return of a thread inside to a gate
- * @thread: held, and found to be inside
+ * @thread: held or dormant, and found to be inside
  *
  * Return: 0; -ENOENT it cannot be caught; -ENOMEM; -errno.
  */
@@ -54,7 +54,7 @@ void gather_succeed(struct gather *gather);
  * gather_give_up() - let those who were kept run, and put back what was changed
  * @timeout_ms: for the joint stop that this takes
  *
- * Every thread is held afterwards, or none: then some return goes on leading
+ * Every thread is held or dormant afterwards, or none: then some return goes on leading
  * through a gate, and the image must stay (gates_used()).
  */
 void gather_give_up(struct gather *gather, unsigned int timeout_ms);

@@ -371,3 +371,14 @@ int auxv_read(const struct process *process, unsigned long type,
 	buffer_release(&bytes);
 	return r;
 }
+
+char thread_state_char(const struct process *process, pid_t tid)
+{
+	struct process_stat stat;
+	char path[32];
+
+	snprintf(path, sizeof(path), "%d/stat", (int)tid);
+	return process_stat_read(process->task, path, &stat) ?
+		       'X' :
+		       stat.state;
+}

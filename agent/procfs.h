@@ -42,6 +42,9 @@ const struct mapping *mappings_find(const struct mappings *mappings,
 int threads_read(const struct process *process, pid_t **ret_tids,
 		 size_t *ret_nr, struct hf_diag *diag);
 
+/* As in /proc/PID/stat: S sleeps, R runs, ...; X when it is not there. */
+char thread_state_char(const struct process *process, pid_t tid);
+
 /* From /proc/PID/task/TID/status; unknown fields are 0. */
 struct thread_status {
 	char state;	   /* R S D T t Z X */

@@ -71,7 +71,7 @@ struct stack_query {
 struct range stack_return_probes(const struct mappings *mappings);
 
 /**
- * stack_check() - look for @query's code on the stack of a held thread
+ * stack_check() - look for @query's code on the stack of a held or dormant thread
  *
  * Return: 0: free; 1: @ret_hit says where; -ENOMEM; -ESRCH.
  */
@@ -80,7 +80,7 @@ int stack_check(const struct stack_query *query, const struct thread *thread,
 
 /**
  * stack_scan_memory() - look for return addresses in all of memory
- * @tracee: every thread of the process, held
+ * @tracee: every thread of the process, held or dormant
  *
  * For stacks that belong to no thread at the moment: coroutines, green threads.
  * Looks at every page of private writable memory that has contents, except the
@@ -100,7 +100,7 @@ int stack_scan_memory(const struct stack_query *query,
 
 /**
  * stack_own_parts() - the memory that stack_check() answers for
- * @tracee:    every thread of the process, held
+ * @tracee:    every thread of the process, with the registers it was held with
  * @ret_parts: owned by the caller (free), ascending
  *
  * The stacks that the C library or the kernel made for the threads, as far as

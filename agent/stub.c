@@ -143,6 +143,15 @@ static bool is_in_interpreter(const struct process *process,
 	       base->device == mapping->device;
 }
 
+/* One that has made threads has started. */
+static bool has_threads(const struct process *process)
+{
+	owned(free_p) pid_t *tids = NULL;
+	size_t nr;
+
+	return !threads_read(process, &tids, &nr, NULL) && nr > 1;
+}
+
 int stub_check_started(const struct stub *stub, const struct tracee *tracee,
 		       const struct thread *thread,
 		       const struct mappings *mappings, struct hf_diag *diag)
@@ -151,7 +160,7 @@ int stub_check_started(const struct stub *stub, const struct tracee *tracee,
 	bool at_entry = thread->regs.rip - stub->address < START_CODE_SIZE &&
 			!stub->present;
 
-	if (tracee->nr_threads > 1 ||
+	if (has_threads(process) ||
 	    (!at_entry &&
 	     !is_in_interpreter(process, mappings, thread->regs.rip)) ||
 	    (!at_entry && entry_was_executed(process, stub->address)))

@@ -1,3 +1,43 @@
+/*
+ * The switch. What a thread feels of it is drawn with '#': it stands still.
+ *
+ *   us               0        30         60        ...    5,000      5,040
+ *
+ *   asleep    a      --#~~~~~~~~~~~~~~~~~~~~~~~~~~~ ... ~~~~~~~~~~~~~~~~~~#---
+ *   asleep    b      -----------#~~~~~~~~~~~~~~~~~~ ... ~~~~~~~~~~~~~~~~~~~~#-
+ *   asleep    c      ---------------------#~~~~ call over #============ ... ===
+ *   on a processor   ============================== ... =====####==============
+ *                                                            |||
+ *                    | visit: one after another   |     stop, | release
+ *                                                        look, store
+ *
+ *   -  asleep, untraced or to be looked at   =  runs
+ *   ~  dormant: asleep, and cannot leave the kernel without a stop
+ *
+ *   visit    Each sleeping thread is stopped alone, its stack is looked at, and
+ *            it goes back to sleep in its call: tracee.h. So nearly all of a
+ *            large process are known to be outside, with nobody stopped. One
+ *            whose call is over is let run at once and belongs to the others.
+ *   stop     Those that are awake, few as a rule: together. From here on a
+ *            dormant thread whose call is over stays at its end.
+ *   look     At those; the others have not run an instruction since theirs.
+ *   store    One pwrite for each site, between the records "begun" and "done".
+ *            The process's own copies of those pages were made before.
+ *   release  Those on a processor first. In vain: again after a gap; those that
+ *            are dormant by then are not stopped again.
+ *
+ * Should we be killed, the kernel lets all of them go on from where they are. In
+ * all orders of steps of threads, kernel and agent, our death at any of them
+ * included: nobody runs a half-written entry, nobody is inside the old code when
+ * the new can be called, nobody is left standing. tests/model/switch.c tries
+ * them all.
+ *
+ * To stop nobody at all was looked at. A jump whose displacement is the bytes
+ * that stand there already could be put in by one store of one byte; but its
+ * target is free in four of five functions of a PIE, and in less than half of a
+ * fixed program's (measured: libc, bash, python), and the others would need all
+ * of this as well.
+ */
 #include "switch.h"
 
 #include <errno.h>
@@ -20,6 +60,8 @@
 /* Between two looks, doubling from the first to the second. */
 #define FIRST_GAP_NS (100 * NS_PER_US)
 #define LONGEST_GAP_NS (50 * NS_PER_MS)
+/* Up to this threads stay traced: less than to trace many of them anew. */
+#define LONGEST_TRACED_GAP_NS (4 * NS_PER_MS)
 
 /* So long the ordinary looks are given a chance, and then between two times of
  * gathering as many times as long as it took. */
@@ -29,13 +71,16 @@
 struct attempt {
 	const struct switch_request *request;
 	struct switch_result *result;
-	struct tracee *tracee;
+	struct tracee *tracee; /* NULL: nothing is traced */
+	struct urgency urgency; /* while something is */
 	struct unwinder *unwinder;
 	struct range *ranges; /* of the transition, as the stack check wants */
 	uint8_t (*before)[15]; /* what stood at each store before the stop */
 	uint64_t stopped_at_ns;
 	uint64_t gather_from_ns; /* not before */
 	struct busy *busy; /* who was in the way */
+	struct stack_hit hit; /* of the last thread that was inside */
+	bool leaving_free; /* in the last look: no thread refers to `leaving` */
 };
 
 static bool pause_exceeded(const struct attempt *attempt)
@@ -80,6 +125,76 @@ static struct stack_query attempt_query(const struct attempt *attempt,
 	};
 }
 
+/* What a look at a held thread finds. */
+#define LOOK_INSIDE 1 /* it is in the way */
+#define LOOK_REFERS 2 /* not in the way, but it refers to an image that leaves */
+
+static struct stack_query leaving_query(const struct attempt *attempt)
+{
+	struct stack_query query = attempt_query(
+		attempt, attempt->request->leaving,
+		attempt->request->nr_leaving);
+
+	query.conservative = true;
+	return query;
+}
+
+/* Return: LOOK_*, 0 for none of it; -errno. */
+static int attempt_look(void *context, const struct thread *thread,
+			struct hf_diag *diag)
+{
+	struct attempt *attempt = context;
+	const struct switch_request *request = attempt->request;
+	const struct stack_query query = attempt_query(
+		attempt, attempt->ranges, request->transition->nr_ranges);
+	const struct stack_query leaving = leaving_query(attempt);
+	struct stack_hit unused;
+	int r = stack_check(&query, thread, &attempt->hit, diag);
+
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return LOOK_INSIDE;
+	if (request->nr_leaving &&
+	    stack_check(&leaving, thread, &unused, NULL))
+		return LOOK_REFERS;
+	return 0;
+}
+
+static bool sleeps_inside(const struct thread *thread)
+{
+	return thread->dormant && thread->verdict == LOOK_INSIDE;
+}
+
+/* Notes where it is, which was not kept. Return: LOOK_*; -errno. */
+static int dormant_see(struct attempt *attempt, const struct thread *thread,
+		       struct hf_diag *diag)
+{
+	int verdict = attempt_look(attempt, thread, diag);
+
+	if (verdict == LOOK_INSIDE)
+		busy_see(attempt->busy, thread, &attempt->hit);
+	return verdict;
+}
+
+/* Those that sleep inside: known without stopping anybody. */
+static int attempt_check_dormant(struct attempt *attempt, struct hf_diag *diag)
+{
+	const struct tracee *tracee = attempt->tracee;
+	bool some = false;
+	int r = 0;
+
+	for (size_t i = 0; !some && i < tracee->nr_threads; i++)
+		some = sleeps_inside(&tracee->threads[i]);
+	if (!some)
+		return 0;
+	busy_look(attempt->busy, monotonic_ns());
+	for (size_t i = 0; r >= 0 && i < tracee->nr_threads; i++)
+		if (sleeps_inside(&tracee->threads[i]))
+			r = dormant_see(attempt, &tracee->threads[i], diag);
+	return r < 0 ? r : -EBUSY;
+}
+
 /* Looks at every thread. Return: 0 free; -EBUSY; -ETIME the pause is used up. */
 static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 {
@@ -90,18 +205,23 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 	int r;
 
 	busy_look(attempt->busy, attempt->stopped_at_ns);
+	attempt->leaving_free = true;
 	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
 		const struct thread *thread = &attempt->tracee->threads[i];
+		int verdict = thread->verdict;
 
 		if (thread->state == THREAD_GONE)
 			continue;
 		if (pause_exceeded(attempt))
 			return -ETIME;
-		r = stack_check(&query, thread, &hit, diag);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			busy_see(attempt->busy, thread, &hit);
+		/* A dormant one is looked at again only for where it is. */
+		if (!thread->dormant || verdict == LOOK_INSIDE)
+			verdict = attempt_look(attempt, thread, diag);
+		if (verdict < 0)
+			return verdict;
+		attempt->leaving_free &= !verdict;
+		if (verdict == LOOK_INSIDE)
+			busy_see(attempt->busy, thread, &attempt->hit);
 	}
 	if (request->options->scan_all && query.nr_ranges) {
 		r = stack_scan_memory(&query, attempt->tracee, &hit, diag);
@@ -113,26 +233,16 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 	return busy_nr(attempt->busy) ? -EBUSY : 0;
 }
 
-/* Whether no thread refers to an image that is about to go out of use. */
-static bool leaving_is_free(struct attempt *attempt)
+/*
+ * Which memory the threads' stacks are, by where they stood: the dead part of a
+ * stack may hold old references for ever.
+ */
+static bool note_stacks(struct attempt *attempt)
 {
-	const struct switch_request *request = attempt->request;
-	struct target *target = request->target;
-	struct stack_query query = attempt_query(attempt, request->leaving,
-						 request->nr_leaving);
+	struct target *target = attempt->request->target;
 
-	query.conservative = true;
-	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
-		const struct thread *thread = &attempt->tracee->threads[i];
-		struct stack_hit hit;
-
-		if (thread->state == THREAD_GONE)
-			continue;
-		if (pause_exceeded(attempt) ||
-		    stack_check(&query, thread, &hit, NULL))
-			return false;
-	}
-	/* The dead part of a stack may hold old references for ever. */
+	if (!attempt->request->nr_leaving)
+		return true;
 	free(target->stacks);
 	target->stacks = NULL;
 	target->nr_stacks = 0;
@@ -200,6 +310,31 @@ static int sites_still_same(const struct attempt *attempt, struct hf_diag *diag)
 	return 0;
 }
 
+static int tell(const struct attempt *attempt, enum switch_step step,
+		struct hf_diag *diag)
+{
+	const struct switch_request *request = attempt->request;
+
+	return request->tell ? request->tell(request->context, step, diag) : 0;
+}
+
+/*
+ * Has the kernel make the process's own copies of the pages to be written, which
+ * takes longer than the writing: what stands there is written over itself.
+ */
+static void pages_prepare(const struct attempt *attempt)
+{
+	const struct transition *transition = attempt->request->transition;
+
+	if (sites_still_same(attempt, NULL))
+		return;
+	for (size_t i = 0; i < transition->nr_stores; i++)
+		process_write(attempt->request->target->process,
+			      transition->stores[i].address,
+			      attempt->before[i], transition->stores[i].size);
+	tell(attempt, SWITCH_NEARS, NULL);
+}
+
 /* Puts back the first @nr stores, the last one first. */
 static void sites_restore(const struct attempt *attempt, size_t nr)
 {
@@ -230,14 +365,6 @@ static int sites_write(const struct attempt *attempt, struct hf_diag *diag)
 	return 0;
 }
 
-static int tell(const struct attempt *attempt, enum switch_step step,
-		struct hf_diag *diag)
-{
-	const struct switch_request *request = attempt->request;
-
-	return request->tell ? request->tell(request->context, step, diag) : 0;
-}
-
 /*
  * The stores between their records. Nothing runs meanwhile, so that a process
  * that is forked inherits the state before or the state after.
@@ -262,7 +389,6 @@ static int sites_switch(const struct attempt *attempt, struct hf_diag *diag)
 /* With every thread held. */
 static int attempt_held(struct attempt *attempt, struct hf_diag *diag)
 {
-	const struct switch_request *request = attempt->request;
 	int r;
 
 	r = attempt_check(attempt, diag);
@@ -270,8 +396,6 @@ static int attempt_held(struct attempt *attempt, struct hf_diag *diag)
 		r = sites_still_same(attempt, diag);
 	if (r < 0)
 		return r;
-	attempt->result->leaving_free =
-		!request->nr_leaving || leaving_is_free(attempt);
 	if (pause_exceeded(attempt))
 		return -ETIME;
 	return sites_switch(attempt, diag);
@@ -310,7 +434,8 @@ static int gather_catch_all(const struct attempt *attempt,
 		struct stack_hit hit;
 		int r;
 
-		if (thread->state == THREAD_GONE)
+		if (thread->state == THREAD_GONE ||
+		    (thread->dormant && !sleeps_inside(thread)))
 			continue;
 		r = stack_check(&gather->query, thread, &hit, diag);
 		if (r > 0)
@@ -335,8 +460,8 @@ static int gather_round(struct attempt *attempt, struct gather *gather,
 		return r;
 	if (gather_wait(gather, deadline_ns))
 		return -EBUSY;
-	r = tracee_hold_all(attempt->tracee,
-			    hold_timeout_ms(attempt, deadline_ns), diag);
+	r = tracee_hold_awake(attempt->tracee,
+			      hold_timeout_ms(attempt, deadline_ns), diag);
 	if (r < 0)
 		return r == -ETIMEDOUT ? -EBUSY : r;
 	r = attempt_held(attempt, diag);
@@ -400,42 +525,101 @@ static uint64_t gather_first_ns(const struct attempt *attempt)
 /* --- one try ----------------------------------------------------------------- */
 
 /*
- * Hold, check, write, let run. Nothing is held or traced afterwards.
+ * Stops those that are awake, and looks and writes. Return: as attempt_run(),
+ * with the awake ones held but for -ETIMEDOUT.
+ */
+static int attempt_stop(struct attempt *attempt, struct hf_diag *diag)
+{
+	int r;
+
+	attempt->stopped_at_ns = monotonic_ns();
+	r = tracee_hold_awake(
+		attempt->tracee,
+		hold_timeout_ms(attempt, stop_deadline_ns(attempt)), diag);
+	if (r == 0)
+		return attempt_held(attempt, diag);
+	return r == -ETIMEDOUT && pause_exceeded(attempt) ? -ETIME : r;
+}
+
+static int attempt_awake(struct attempt *attempt, struct hf_diag *diag)
+{
+	struct switch_result *result = attempt->result;
+	uint64_t stop_ns;
+	int r;
+
+	r = attempt_stop(attempt, diag);
+	if (r == -EBUSY && attempt->stopped_at_ns >= attempt->gather_from_ns)
+		r = attempt_gather(attempt, diag);
+	tracee_release_all(attempt->tracee);
+	stop_ns = stop_note(attempt);
+	if (r == 0) {
+		result->pause_ns = stop_ns;
+		result->leaving_free =
+			attempt->leaving_free && note_stacks(attempt);
+	}
+	return r;
+}
+
+/* Until it ends, threads that want to go on have to wait for us. */
+static int attempt_trace(struct attempt *attempt, struct hf_diag *diag)
+{
+	int r = tracee_seize(attempt->request->target->process,
+			     SEIZE_TIMEOUT_MS, &attempt->tracee, diag);
+
+	if (r == 0)
+		attempt->urgency = urgency_begin();
+	return r;
+}
+
+static void attempt_untrace(struct attempt *attempt)
+{
+	if (attempt->tracee) {
+		tracee_free(attempt->tracee);
+		urgency_end(&attempt->urgency);
+	}
+	attempt->tracee = NULL;
+	unwinder_free(attempt->unwinder);
+	attempt->unwinder = NULL;
+}
+
+/*
+ * Looks, and writes when all are outside. Nothing is held afterwards; sleepers
+ * are dormant, and known, for the next try.
  *
  * Return: 0; -EBUSY, -ETIME, -ETIMEDOUT: worth another try; other: final.
  */
 static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 {
 	struct switch_result *result = attempt->result;
-	owned(tracee_free_p) struct tracee *tracee = NULL;
-	struct urgency urgency;
-	uint64_t stop_ns;
-	int r;
+	int r = 0;
 
-	r = tracee_seize(attempt->request->target->process, SEIZE_TIMEOUT_MS,
-			 &tracee, diag);
+	if (!attempt->tracee)
+		r = attempt_trace(attempt, diag);
+	if (r == 0)
+		r = tracee_visit_sleepers(attempt->tracee, attempt_look,
+					  attempt, diag);
 	if (r < 0)
 		return r;
-	attempt->tracee = tracee;
-	urgency = urgency_begin();
-	attempt->stopped_at_ns = monotonic_ns();
-	r = tracee_hold_all(
-		tracee, hold_timeout_ms(attempt, stop_deadline_ns(attempt)),
-		diag);
-	if (r == 0)
-		r = attempt_held(attempt, diag);
-	else if (r == -ETIMEDOUT && pause_exceeded(attempt))
-		r = -ETIME;
-	if (r == -EBUSY && attempt->stopped_at_ns >= attempt->gather_from_ns)
-		r = attempt_gather(attempt, diag);
-	tracee_release_all(tracee);
-	stop_ns = stop_note(attempt);
-	urgency_end(&urgency);
+	r = attempt_check_dormant(attempt, diag);
+	if (!result->attempts)
+		pages_prepare(attempt);
+	if (r == 0 ||
+	    (r == -EBUSY && monotonic_ns() >= attempt->gather_from_ns))
+		r = attempt_awake(attempt, diag);
 	result->attempts++;
-	result->nr_threads = tracee->nr_threads;
-	if (r == 0)
-		result->pause_ns = stop_ns;
+	result->nr_threads = attempt->tracee->nr_threads;
 	return r;
+}
+
+/* Everything runs: traced, when it is not for long. */
+static void attempt_pause(struct attempt *attempt, uint64_t gap_ns)
+{
+	if (gap_ns > LONGEST_TRACED_GAP_NS)
+		attempt_untrace(attempt);
+	if (attempt->tracee)
+		tracee_serve(attempt->tracee, (unsigned int)(gap_ns / NS_PER_US));
+	else
+		sleep_ns(gap_ns);
 }
 
 static int switch_pause_fail(const struct attempt *attempt,
@@ -478,20 +662,20 @@ static int unwinder_prepare(const struct target *target,
 	return 0;
 }
 
-/* One try: look afresh while everything runs, then stop. As attempt_run(). */
+/*
+ * One try, as attempt_run(). What is known of the target's memory is as old as
+ * the tracing: to read it takes longer than a dormant thread may be kept.
+ */
 static int attempt_prepare_and_run(struct attempt *attempt, struct hf_diag *diag)
 {
-	owned(unwinder_free_p) struct unwinder *unwinder = NULL;
 	struct target *target = attempt->request->target;
-	int r;
+	int r = 0;
 
-	r = target_refresh_mappings(target, diag);
-	if (r == 0)
-		r = unwinder_prepare(target, &unwinder, diag);
-	if (r < 0)
-		return r;
-	attempt->unwinder = unwinder;
-	return attempt_run(attempt, diag);
+	if (!attempt->tracee)
+		r = target_refresh_mappings(target, diag);
+	if (r == 0 && !attempt->tracee)
+		r = unwinder_prepare(target, &attempt->unwinder, diag);
+	return r < 0 ? r : attempt_run(attempt, diag);
 }
 
 static void busy_hint(const struct busy_list *busy, struct hf_diag *diag)
@@ -551,16 +735,22 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 	uint64_t began_ns = monotonic_ns(), gap_ns = FIRST_GAP_NS;
 	int r;
 
-	attempt->gather_from_ns = gather_first_ns(attempt);
+	attempt->gather_from_ns = UINT64_MAX;
 	for (;;) {
 		r = attempt_prepare_and_run(attempt, diag);
+		if (result->attempts == 1)
+			attempt->gather_from_ns = gather_first_ns(attempt);
+		if (r != -EBUSY)
+			attempt_untrace(attempt);
 		result->wait_ns = monotonic_ns() - began_ns;
 		if (r != -EBUSY && r != -ETIME && r != -ETIMEDOUT)
 			return r;
 		if (result->wait_ns + gap_ns > wait_ns ||
-		    (request->options->give_up && request->options->give_up()))
+		    (request->options->give_up && request->options->give_up())) {
+			attempt_untrace(attempt);
 			return attempts_fail(attempt, r, diag);
-		sleep_ns(gap_ns);
+		}
+		attempt_pause(attempt, gap_ns);
 		if (gap_ns < LONGEST_GAP_NS)
 			gap_ns *= 2;
 	}

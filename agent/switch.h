@@ -1,16 +1,13 @@
 /*
- * The switch: all stores of a transition while every thread is held.
+ * The switch: all stores of a transition while no thread can run.
  *
- *   look   ready the query, read the mappings             target runs
- *   hold   seize, interrupt, wait                         |
- *   check  stacks of all threads against the ranges       | the pause
- *   write  verify and store, one pwrite a site            |
- *          between the records "begun" and "done"         |
- *   free   everything runs, untraced                      |
+ * A thread stands still for as long as one look at it takes, whether the process
+ * has ten threads or a thousand; those that are awake, once more and together,
+ * for the look at them and the stores. How: switch.c.
  *
- * When the check finds a thread inside, everything runs again, untraced, and
- * after a growing gap there is another try, until the wait is used up. A stop
- * that exceeds the allowed pause is given up in the same way.
+ * When a thread is inside, everything runs again, and after a growing gap there
+ * is another try, until the wait is used up. A stop that exceeds the allowed
+ * pause is given up in the same way.
  *
  * Where that was in vain for a while, threads that leave are kept for the next
  * tries, see gather.h, for as long as a stop may take: --max-pause, or
@@ -25,8 +22,9 @@
 #include "target.h"
 #include "transition.h"
 
-/* Where a switch stands while everything is held. */
+/* Where a switch stands; but for the first, while everything is held. */
 enum switch_step {
+	SWITCH_NEARS,  /* everything runs; there may be none */
 	SWITCH_BEGINS, /* no store is made yet */
 	SWITCH_DONE,   /* all are made */
 	SWITCH_UNDONE, /* one failed, and all are taken back */
@@ -55,7 +53,7 @@ struct switch_request {
 };
 
 struct switch_result {
-	uint64_t pause_ns; /* of the stop that did it */
+	uint64_t pause_ns; /* of the joint stop that did it */
 	uint64_t longest_stop_ns;
 	uint64_t wait_ns;
 	unsigned int attempts;

@@ -103,6 +103,7 @@ void thread_gone(struct thread *thread)
 {
 	thread->state = THREAD_GONE;
 	thread->regs_known = false;
+	thread->dormant = false;
 	thread->awaited = false;
 	thread->pending_signal = 0;
 }
@@ -191,6 +192,7 @@ static void thread_resume(struct thread *thread, int request)
 		thread->in_syscall = false;
 	thread->pending_signal = 0;
 	thread->regs_known = false;
+	thread->dormant = false;
 	thread->state = THREAD_RUNNING;
 	/* Fails for a thread that was killed; the next wait collects it. */
 	(void)trace(request, thread->tid, 0, (uintptr_t)number);

@@ -8,8 +8,11 @@
  *
  *            seize           interrupt+wait         detach
  *   untraced ------> running ---------------> held -------> untraced
- *                       ^         release       |
- *                       +-----------------------+
+ *                    ^  ^         release      | |
+ *                    |  +----------------------+ | visited
+ *                    |                           v
+ *                    +------------------------ dormant
+ *                              its call is over
  *
  * A held thread always stands at a PTRACE_EVENT_STOP. One that stopped because
  * a signal is about to be delivered takes it first: the kernel builds the
@@ -55,7 +58,9 @@ struct thread {
 	bool in_syscall;    /* stands between a call's entry and exit stop */
 	int pending_signal; /* given back at release, 0: none */
 	bool regs_known;
-	struct user_regs_struct regs; /* valid when known */
+	struct user_regs_struct regs; /* valid when known, or when dormant */
+	bool dormant;	    /* asleep in the call that it was looked at in */
+	int verdict;	    /* what that look has found; valid while dormant */
 };
 
 struct tracee {
@@ -85,6 +90,14 @@ int tracee_seize(const struct process *process, unsigned int timeout_ms,
 		 struct tracee **ret_tracee, struct hf_diag *diag);
 
 /**
+ * tracee_seize_thread() - trace one thread of a process, and those that it makes
+ *
+ * Return: as tracee_seize(), without words.
+ */
+int tracee_seize_thread(const struct process *process, pid_t tid,
+			struct tracee **ret_tracee);
+
+/**
  * tracee_free() - let everything run and stop tracing
  *
  * Never fails: what is gone is gone. Nothing is written to the target.
@@ -107,6 +120,34 @@ DEFINE_CLEANUP(struct tracee, tracee_free)
  */
 int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
 		    struct hf_diag *diag);
+
+/* What a caller finds in a held thread. Return: its verdict, >= 0; -errno. */
+typedef int (*thread_visit)(void *context, const struct thread *thread,
+			    struct hf_diag *diag);
+
+/**
+ * tracee_visit_sleepers() - look at each sleeping thread, and leave it asleep
+ * @visit: called with one held thread after the other; all others run
+ *
+ * A dormant thread sleeps in the system call that it was looked at in, or stands
+ * at its end: it has not run an instruction of its own since, so that what was
+ * found is still true. That ends when it is let run, which every call does that
+ * lets threads run: a dormant one whose call is over waits no longer than that.
+ *
+ * Threads that are not asleep, or not for long, are left alone.
+ *
+ * Return: 0; -errno of @visit; -ESRCH; -ENOMEM.
+ */
+int tracee_visit_sleepers(struct tracee *tracee, thread_visit visit,
+			  void *context, struct hf_diag *diag);
+
+/**
+ * tracee_hold_awake() - stop every thread that is not dormant
+ *
+ * As tracee_hold_all(); those that are dormant stay so until threads are released.
+ */
+int tracee_hold_awake(struct tracee *tracee, unsigned int timeout_ms,
+		      struct hf_diag *diag);
 
 /* Lets every held thread run that is not kept; those outside system calls first.
  * They stay traced. */

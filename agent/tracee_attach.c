@@ -191,6 +191,25 @@ int tracee_seize(const struct process *process, unsigned int timeout_ms,
 	return 0;
 }
 
+int tracee_seize_thread(const struct process *process, pid_t tid,
+			struct tracee **ret_tracee)
+{
+	owned(tracee_free_p) struct tracee *tracee = calloc(1, sizeof(*tracee));
+	int r;
+
+	if (!tracee)
+		return -ENOMEM;
+	tracee->process = process;
+	r = seize_one(tracee, tid, NULL);
+	if (!r)
+		r = newcomers_join(tracee);
+	if (!r && !tracee_lives(tracee))
+		r = -ESRCH;
+	if (!r)
+		*ret_tracee = take_ptr(tracee);
+	return r;
+}
+
 /* --- the end ------------------------------------------------------------- */
 
 /* To be detached a thread must be held; each for as short as can be. */
@@ -220,6 +239,7 @@ static void detach_all(struct tracee *tracee, unsigned int timeout_ms)
 		detach_running(tracee, tracee->threads + i,
 			       rest < DETACH_BATCH ? rest : DETACH_BATCH,
 			       timeout_ms);
+		serve_stopped(tracee);
 	}
 }
 
@@ -238,8 +258,10 @@ void tracee_free(struct tracee *tracee)
 	for (size_t i = 0; i < tracee->nr_threads; i++)
 		if (thread_was_running(&tracee->threads[i]))
 			thread_detach(&tracee->threads[i]);
-	for (size_t i = 0; i < tracee->nr_threads; i++)
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
 		thread_detach(&tracee->threads[i]);
+		tracee->threads[i].awaited = false;
+	}
 	for (unsigned int ms = FREE_FIRST_MS; ms <= FREE_LAST_MS; ms *= 4)
 		detach_generations(tracee, ms);
 	free(tracee->newcomers);

@@ -151,8 +151,15 @@ bool hold_try(struct tracee *tracee, struct thread *thread,
 
 /* --- all of them --------------------------------------------------------- */
 
+#define RANK_NEVER 4
+
+static bool to_be_held(const struct thread *thread, bool dormant)
+{
+	return thread->state == THREAD_RUNNING && (dormant || !thread->dormant);
+}
+
 /* How soon a thread is stopped: those on a processor come last. */
-static int hold_rank(char state)
+static uint8_t hold_rank(char state)
 {
 	switch (state) {
 	case 'S':
@@ -168,9 +175,32 @@ static int hold_rank(char state)
 	}
 }
 
-/* Indexes of the threads that run, sleepers first. Owned by the caller. */
-static int hold_order(const struct tracee *tracee, size_t **ret_order,
-		      size_t *ret_nr)
+/* How soon each thread is to be stopped. Return: how many threads are. */
+static size_t hold_ranks(const struct tracee *tracee, bool dormant,
+			 uint8_t *ret_ranks)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
+		bool wanted = to_be_held(&tracee->threads[i], dormant);
+
+		ret_ranks[i] = wanted ? 0 : RANK_NEVER;
+		nr += wanted;
+	}
+	/* One alone has no order, and to ask for its state takes a while. */
+	for (size_t i = 0; nr > 1 && i < tracee->nr_threads; i++)
+		if (ret_ranks[i] != RANK_NEVER)
+			ret_ranks[i] = hold_rank(thread_state_char(
+				tracee->process, tracee->threads[i].tid));
+	return nr;
+}
+
+/*
+ * Indexes of the threads that run, sleepers first, with the dormant ones or
+ * without. Owned by the caller.
+ */
+static int hold_order(const struct tracee *tracee, bool dormant,
+		      size_t **ret_order, size_t *ret_nr)
 {
 	size_t nr_threads = tracee->nr_threads, nr = 0;
 	owned(free_p) uint8_t *ranks = calloc(nr_threads + 1, 1);
@@ -178,16 +208,12 @@ static int hold_order(const struct tracee *tracee, size_t **ret_order,
 
 	if (!ranks || !order)
 		return -ENOMEM;
-	for (size_t i = 0; i < nr_threads; i++)
-		ranks[i] = (uint8_t)hold_rank(thread_state_char(
-			tracee, tracee->threads[i].tid));
-	for (uint8_t rank = 0; rank <= 3; rank++)
+	*ret_nr = hold_ranks(tracee, dormant, ranks);
+	for (uint8_t rank = 0; rank < RANK_NEVER; rank++)
 		for (size_t i = 0; i < nr_threads; i++)
-			if (ranks[i] == rank &&
-			    tracee->threads[i].state == THREAD_RUNNING)
+			if (ranks[i] == rank)
 				order[nr++] = i;
 	*ret_order = take_ptr(order);
-	*ret_nr = nr;
 	return 0;
 }
 
@@ -257,15 +283,15 @@ static int hold_in_order(struct tracee *tracee, const size_t *order, size_t nr,
 	return r;
 }
 
-int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
-		    struct hf_diag *diag)
+static int hold(struct tracee *tracee, bool dormant, unsigned int timeout_ms,
+		struct hf_diag *diag)
 {
 	owned(free_p) size_t *order = NULL;
 	size_t nr;
 	int r = newcomers_join(tracee);
 
 	if (!r)
-		r = hold_order(tracee, &order, &nr);
+		r = hold_order(tracee, dormant, &order, &nr);
 	if (r)
 		return hf_fail(diag, r, "cannot stop process %d",
 			       (int)tracee->process->pid);
@@ -275,6 +301,21 @@ int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
 	if (r)
 		tracee_release_all(tracee);
 	return r;
+}
+
+int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
+		    struct hf_diag *diag)
+{
+	return hold(tracee, true, timeout_ms, diag);
+}
+
+int tracee_hold_awake(struct tracee *tracee, unsigned int timeout_ms,
+		      struct hf_diag *diag)
+{
+	/* Until the release nobody answers for them, and so none of them runs. */
+	for (size_t i = 0; i < tracee->nr_threads; i++)
+		tracee->threads[i].awaited |= tracee->threads[i].dormant;
+	return hold(tracee, false, timeout_ms, diag);
 }
 
 /* --- any one ------------------------------------------------------------- */
@@ -287,7 +328,7 @@ int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
 	struct thread *last = NULL;
 	size_t nr;
 
-	if (hold_order(tracee, &order, &nr))
+	if (hold_order(tracee, true, &order, &nr))
 		return hf_fail(diag, -ENOMEM, "cannot stop a thread");
 	for (size_t i = 0; i < nr; i++) {
 		struct thread *thread = &tracee->threads[order[i]];

@@ -8,6 +8,7 @@
  *   tracee_serve.c    threads that are not wanted: kept running
  *   tracee_hold.c     the joint stop and its release
  *   tracee_run.c      one held thread, run to its next stop
+ *   tracee_dormant.c     sleepers: looked at and left asleep
  *   tracee_attach.c   how tracing begins and ends
  *
  * Each uses only those above it.
@@ -104,13 +105,13 @@ bool thread_is_ours(const struct tracee *tracee, pid_t tid);
  */
 bool thread_is_dead_leader(const struct tracee *tracee, pid_t tid);
 
-/* As in /proc/PID/stat: S sleeps, R runs, ...; X when it is not there. */
-char thread_state_char(const struct tracee *tracee, pid_t tid);
-
 /* --- tracee_serve.c ------------------------------------------------------ */
 
 /* One look at every thread that runs and is not awaited. */
 void serve_all(struct tracee *tracee);
+
+/* The same, sooner done where nearly all of many threads sleep. */
+void serve_stopped(struct tracee *tracee);
 
 /* --- tracee_hold.c ------------------------------------------------------- */
 

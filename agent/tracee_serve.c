@@ -7,6 +7,9 @@
  * left alone: their next stop belongs to the one who waits.
  */
 #include "tracee_internal.h"
+#include <errno.h>
+#include <sys/wait.h>
+
 #include "restart.h"
 
 /* A stop that nobody waits for: do what the thread would do untraced. */
@@ -34,6 +37,18 @@ static void thread_answer(struct tracee *tracee, struct thread *thread,
 			(void)thread_mend(tracee->process, thread, NULL);
 		break;
 	case STOP_SYSCALL:
+		/*
+		 * The end of a dormant thread's call. One that an interrupt of
+		 * ours has ended, which came too late for whoever asked for it,
+		 * is mended at the event stop; this one has swallowed that.
+		 */
+		if (!thread_get_regs(thread, NULL) &&
+		    (int64_t)thread->regs.rax == -EINTR) {
+			thread_interrupt(thread);
+			thread->awaited = false;
+			thread_continue(thread);
+			return;
+		}
 		break;
 	}
 	thread_let_go(thread);
@@ -70,6 +85,37 @@ void serve_all(struct tracee *tracee)
 			continue;
 		newcomer_answer(tracee, &thread, thread_poll(&thread));
 		tracee->newcomers[i] = thread;
+	}
+}
+
+/* A thread that has stopped or ended, and has not been waited for; 0: none. */
+static pid_t stopped_one(void)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_ALL, 0, &info,
+		   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL))
+		return 0;
+	return info.si_pid;
+}
+
+void serve_stopped(struct tracee *tracee)
+{
+	pid_t tid;
+
+	while ((tid = stopped_one())) {
+		struct thread *thread = tracee_find(tracee, tid);
+		enum stop stop = STOP_NONE;
+
+		if (thread && thread->state == THREAD_RUNNING &&
+		    !thread->awaited)
+			stop = thread_poll(thread);
+		/* A newcomer, or none of ours: it would be told for ever. */
+		if (stop == STOP_NONE) {
+			serve_all(tracee);
+			return;
+		}
+		thread_answer(tracee, thread, stop);
 	}
 }
 

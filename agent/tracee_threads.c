@@ -120,21 +120,10 @@ bool thread_is_ours(const struct tracee *tracee, pid_t tid)
 	return !faccessat(tracee->process->task, name, F_OK, 0);
 }
 
-char thread_state_char(const struct tracee *tracee, pid_t tid)
-{
-	struct process_stat stat;
-	char path[32];
-
-	snprintf(path, sizeof(path), "%d/stat", (int)tid);
-	return process_stat_read(tracee->process->task, path, &stat) ?
-		       'X' :
-		       stat.state;
-}
-
 bool thread_is_dead_leader(const struct tracee *tracee, pid_t tid)
 {
 	return tid == tracee->process->pid &&
-	       strchr("ZX", thread_state_char(tracee, tid));
+	       strchr("ZX", thread_state_char(tracee->process, tid));
 }
 
 bool thread_is_known(struct tracee *tracee, pid_t tid)

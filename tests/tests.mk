@@ -1,6 +1,7 @@
 # Tests: TAP programs, run by prove. See tests/README.md.
 #
 #   tests/unit/NAME.c     pure and fast, linked with the whole code
+#   tests/model/NAME.c    a protocol in every state that it can be in
 #   tests/live/NAME.t     shell, against real processes
 #   tests/live/NAME.c     the same in C, where the agent's functions are called
 #   tests/fault/NAME      the agent dies, or the target, or something is scarce
@@ -13,7 +14,7 @@
 TEST_LINK := $(O)/libagent.a $(O)/libpatcher.a $(O)/libhotfix.a
 TEST_LIBS  = $(LIBS_PATCHER) $(LIBS_AGENT) -lpthread
 
-UNIT_TESTS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/*.c)))
+UNIT_TESTS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/unit/*.c tests/model/*.c)))
 FAULT_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/fault/*.c)))
 LIVE_PROGRAMS := $(patsubst %.c,$(O)/%,$(sort $(wildcard tests/live/*.c))) \
 		 $(FAULT_PROGRAMS)

@@ -59,6 +59,7 @@ test_report_of_a_busy_function()
 	hotfix_exit 4 apply "$FIX" -p $PID --wait 200ms --json
 	json_is results.0.busy.0.name threads
 	json_is results.0.busy.0.system_call read
+	[ $(printf %.0f $(json results.0.busy.0.since_ms)) -gt 100 ]
 	json_is results.0.busy.0.at.function hold
 	json_is results.0.busy.0.at.patch null
 	json_is results.0.busy.0.at.module threads

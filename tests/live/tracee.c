@@ -264,6 +264,128 @@ TEST(signals_pass)
 	session_end(&s);
 }
 
+/* --- sleepers that are looked at and left asleep --------------------------- */
+
+static int visit_and_count(void *context, const struct thread *thread,
+			   struct hf_diag *unused)
+{
+	int *nr = context;
+
+	(void)unused;
+	return thread->state == THREAD_HELD && thread->regs_known ? ++*nr :
+								    -EINVAL;
+}
+
+/* Everything stands still but the dormant ones, and those are not disturbed. */
+TEST(dormant_undisturbed)
+{
+	size_t nr_dormant = 0;
+	struct session s;
+
+	child_start(&s.child, "remote_syscalls");
+	CHECK_DONE(session_open(&s));
+	for (int i = 0; i < 60; i++) {
+		int nr_visited = 0;
+
+		if (i % 4 == 0)
+			CHECK_DONE(session_seize(&s));
+		CHECK_DONE(tracee_visit_sleepers(s.tracee, visit_and_count,
+						 &nr_visited, &diag));
+		CHECK_DONE(tracee_hold_awake(s.tracee, TIMEOUT_MS, &diag));
+		for (size_t t = 0; t < s.tracee->nr_threads; t++) {
+			const struct thread *thread = &s.tracee->threads[t];
+
+			CHECK(thread->dormant || thread->state == THREAD_HELD);
+			CHECK(!thread->dormant || thread->verdict > 0);
+			nr_dormant += thread->dormant;
+		}
+		tracee_release_all(s.tracee);
+		tracee_serve(s.tracee, 5000);
+		if (i % 4 == 3)
+			session_release(&s);
+	}
+	session_release(&s);
+	CHECK(nr_dormant > 0);
+	CHECK_EQ(nr_complaints(&s.child), 0);
+	child_say(&s.child, "quit\n");
+	CHECK_EQ(child_reap(&s.child), 0);
+	session_end(&s);
+}
+
+static void echo_bytes(void *argument)
+{
+	char byte;
+
+	(void)argument;
+	puts("ready");
+	while (read(STDIN_FILENO, &byte, 1) == 1)
+		puts(byte == '\n' ? "end of line" : "byte");
+}
+
+/* Its call is over, and it stays at the end of it for as long as others stand. */
+TEST(dormant_waits_for_release)
+{
+	struct session s;
+	char line[64];
+
+	child_fork(&s.child, echo_bytes, NULL);
+	CHECK_DONE(session_open(&s));
+	CHECK_DONE(session_seize(&s));
+	for (int i = 0; i < 20; i++) {
+		struct pollfd answer = { .fd = s.child.out, .events = POLLIN };
+		int nr_visited = 6;
+
+		CHECK(child_wait_state(s.child.pid, "S"));
+		CHECK_DONE(tracee_visit_sleepers(s.tracee, visit_and_count,
+						 &nr_visited, &diag));
+		CHECK(s.tracee->threads[0].dormant);
+		CHECK_EQ(s.tracee->threads[0].verdict, 7);
+		CHECK_DONE(tracee_hold_awake(s.tracee, TIMEOUT_MS, &diag));
+		child_say(&s.child, "x");
+		CHECK(child_wait_state(s.child.pid, "t"));
+		CHECK(s.tracee->threads[0].dormant);
+		CHECK_EQ(poll(&answer, 1, 0), 0);
+		tracee_release_all(s.tracee);
+		if (i % 2)
+			session_release(&s);
+		while (s.tracee && poll(&answer, 1, 0) == 0)
+			tracee_serve(s.tracee, 1000);
+		CHECK(child_line(&s.child, line, sizeof(line)));
+		CHECK_STR(line, "byte");
+		if (!s.tracee)
+			CHECK_DONE(session_seize(&s));
+	}
+	session_end(&s);
+}
+
+static int visit_never(void *unused, const struct thread *thread,
+		       struct hf_diag *unused_too)
+{
+	(void)unused;
+	(void)thread;
+	(void)unused_too;
+	return -ENOMEM;
+}
+
+/* What a visitor says ends it, with everything running. */
+TEST(visit_that_fails)
+{
+	struct session s;
+	char line[64];
+
+	child_fork(&s.child, echo_bytes, NULL);
+	CHECK_DONE(session_open(&s));
+	CHECK(child_wait_state(s.child.pid, "S"));
+	CHECK_DONE(session_seize(&s));
+	CHECK_EQ(tracee_visit_sleepers(s.tracee, visit_never, NULL, &diag),
+		 -ENOMEM);
+	CHECK(!s.tracee->threads[0].dormant);
+	child_say(&s.child, "x");
+	CHECK(child_line(&s.child, line, sizeof(line)));
+	CHECK_STR(line, "byte");
+	session_end(&s);
+}
+
 /* --- job control --------------------------------------------------------- */
 
 TEST(stopped_stays_stopped)
