@@ -1,11 +1,12 @@
 # What it costs, as ratios in one run: see bench/README.md.
 #
 #   make bench            all of it, about fifteen minutes
-#   make bench B=pause    one of: diff call pause apply cycles
+#   make bench B=pause    one of: diff call pause service apply cycles
 
 BENCH := $(O)/bench
 BENCH_CFLAGS := -D_GNU_SOURCE -g -O2 -fstack-protector-strong -fPIE -pthread
-BENCH_PROGRAMS := $(BENCH)/heartbeat $(BENCH)/large $(BENCH)/floor
+BENCH_PROGRAMS := $(BENCH)/heartbeat $(BENCH)/large $(BENCH)/floor $(BENCH)/peak \
+		  $(BENCH)/latency
 
 $(BENCH)/heartbeat: bench/heartbeat.c bench/work.c bench/work.h
 	@mkdir -p $(@D)
@@ -19,10 +20,10 @@ $(BENCH)/large: bench/heartbeat.c bench/work.c bench/work.h bench/large.sh
 	$(Q)sh bench/large.sh >$@.s && $(CC) -c -o $@.o $@.s && rm $@.s
 	$(Q)$(CC) $(BENCH_CFLAGS) -o $@ $(filter %.c,$^) $@.o -pie -pthread && rm $@.o
 
-$(BENCH)/floor: bench/floor.c
+$(BENCH)/floor $(BENCH)/peak $(BENCH)/latency: $(BENCH)/%: bench/%.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) -O2 -o $@ $<
+	$(Q)$(CC) -D_GNU_SOURCE -O2 -pthread -o $@ $<
 
 bench: all $(BENCH_PROGRAMS)
 	$(Q)HOTFIX_O='$(abspath $(O))' python3 bench/bench.py $(B)

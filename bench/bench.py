@@ -8,6 +8,7 @@ build/bench/results.csv.
 import csv
 import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -88,53 +89,178 @@ def bench_call():
     record("call", "ratio", ratio, "1")
 
 
-def gap(target, work, window):
-    """The largest gap in a window in which @work is done, in ns."""
+WINDOW = 0.25  # seconds; every sleeper wakes once in it
+
+
+def felt(target, work):
+    """What the threads felt in a window in which @work is done: the largest gap
+    of the one that runs, the 99th percentile of how late the others woke; ns."""
     target.ask("begin")
-    end = time.monotonic() + window
+    end = time.monotonic() + WINDOW
     if work:
         work()
     time.sleep(max(0, end - time.monotonic()))
-    return int(target.ask("end")[0])
+    answer = target.ask("end")
+    return int(answer[0]), int(answer[3])
 
 
-def bench_pause():
-    """What a running thread feels, for growing numbers of threads."""
+def gdb_writes(pid, address):
+    """The same store as the floor's, by a debugger's script."""
+    byte = "*(unsigned char *)" + address
+    run("gdb", "-p", pid, "-batch", "-nx", "-ex", "set var %s = %s" % (byte, byte))
+
+
+def percentile(values, share):
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+def pause_rounds(target, fix, rounds):
+    """For each way of patching: what was felt, a list of (gap, lateness)."""
+    address = target.ask("address")[0]
+    ways = {
+        "quiet": None,
+        "floor": lambda: run(BENCH + "/floor", target.pid, address),
+        "apply": lambda: hotfix("apply", fix, "-p", target.pid),
+        "revert": lambda: hotfix("revert", "bench", "-p", target.pid),
+        "gdb": lambda: gdb_writes(target.pid, address),
+    }
+    results = {way: [] for way in ways}
+    for turn in range(rounds):
+        for way, work in ways.items():
+            if way != "gdb" or turn < 3:
+                results[way].append(felt(target, work))
+    return results
+
+
+def draw_pause(table):
+    """pause.svg: what a running thread feels, for each way, against the threads."""
+    with open(BENCH + "/pause.dat", "w") as data:
+        for way, lines in table.items():
+            print('"%s"' % way, file=data)
+            for line in lines:
+                print(*line, file=data)
+            print("\n", file=data)
+    if shutil.which("gnuplot"):
+        subprocess.run(["gnuplot", "-c", TOP + "/bench/pause.gp", BENCH + "/pause.dat",
+                        BENCH + "/pause.svg", str(len(table))], check=True)
+        print("pause: picture: " + BENCH + "/pause.svg")
+
+
+def bench_pause(rounds=int(os.environ.get("ROUNDS", 25))):
+    """What threads feel, for growing numbers of them: one runs, the rest sleep. The
+    machine itself makes threads late by milliseconds now and then: of the sleepers'
+    99th percentiles the median over the rounds is told."""
     fix = build_fix("heartbeat")
-    window, rounds = 0.12, 15
-    print("pause felt by a running thread, median of %d, beyond a quiet window of %d ms"
-          % (rounds, window * 1000))
-    print("%8s %12s %12s %12s %8s" % ("threads", "floor", "apply", "revert", "ratio"))
-    for threads in (1, 16, 64, 256):
-        felt = {"quiet": [], "floor": [], "apply": [], "revert": []}
+    print("pause: what a running thread feels, median and 99th percentile of %d; and how "
+          "late sleeping ones\npause: wake, 99th percentile; us, beyond the median of a "
+          "window of %d ms without patching" % (rounds, WINDOW * 1000))
+    print("%8s %8s %10s %10s %10s" % ("threads", "", "median", "p99", "late p99"))
+    table = {}
+    for threads in (1, 16, 64, 256, 1000):
         with Target("heartbeat", threads - 1, "beat") as target:
-            address = target.ask("address")[0]
-            for _ in range(rounds):
-                felt["quiet"].append(gap(target, None, window))
-                felt["floor"].append(gap(target, lambda: run(
-                    BENCH + "/floor", target.pid, address), window))
-                felt["apply"].append(gap(target, lambda: hotfix(
-                    "apply", fix, "-p", target.pid), window))
-                felt["revert"].append(gap(target, lambda: hotfix(
-                    "revert", "bench", "-p", target.pid), window))
-        quiet = statistics.median(felt["quiet"])
-        value = {k: max(0, statistics.median(v) - quiet) / 1000 for k, v in felt.items()}
-        ratio = value["apply"] / max(value["floor"], 1)
-        print("%8d %9.0f us %9.0f us %9.0f us %8.2f"
-              % (threads, value["floor"], value["apply"], value["revert"], ratio))
-        for key in ("floor", "apply", "revert"):
-            record("pause", "%s, %d threads" % (key, threads), value[key], "us")
+            results = pause_rounds(target, fix, rounds)
+        quiet = [statistics.median(column) for column in zip(*results.pop("quiet"))]
+        for way, values in results.items():
+            gaps, late = ([max(0, v - q) / 1000 for v in column]
+                          for column, q in zip(zip(*values), quiet))
+            figures = (statistics.median(gaps), percentile(gaps, .99), statistics.median(late))
+            print("%8d %8s %10.0f %10.0f %10.0f" % (threads, way, *figures))
+            table.setdefault(way, []).append((threads, *figures))
+            for name, value in zip(("median", "p99", "late p99"), figures):
+                record("pause", "%s, %d threads, %s" % (way, threads, name), value, "us")
+    draw_pause(table)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_for(port):
+    for _ in range(500):
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(.02)
+    sys.exit("no server at port %d" % port)
+
+
+class Load(Target):
+    """bench/latency.c, on the first processor."""
+
+    def __init__(self, port, request):
+        wait_for(port)
+        self.process = subprocess.Popen(
+            [*PIN, BENCH + "/latency", str(port), "16", request], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def during(self, work, seconds=1):
+        """A second with @work in its middle: answers, p50, p99, p99.9, max."""
+        self.ask("begin")
+        end = time.monotonic() + seconds
+        time.sleep(seconds / 2)
+        if work:
+            work()
+        time.sleep(max(0, end - time.monotonic()))
+        return [int(word) for word in self.ask("end")]
+
+
+def service_command(name, server, port):
+    if name == "redis":
+        return [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+                "--appendonly", "no", "--daemonize", "no"]
+    return [server, "-u", "root", "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-t", "4"]
+
+
+def bench_service(rounds=int(os.environ.get("ROUNDS", 15))):
+    """Latency of real services in the second around a patch, and without one."""
+    for name in ("redis", "memcached"):
+        built = subprocess.run(["bash", TOP + "/bench/services.sh", name], capture_output=True,
+                               text=True, env={**os.environ, "HOTFIX_TOP": TOP})
+        if built.returncode:
+            sys.exit("no %s: %s" % (name, built.stderr[-2000:]))
+        server, fix, request = built.stdout.splitlines()
+        port = free_port()
+        process = subprocess.Popen(service_command(name, server, port),
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            with Load(port, request) as load:
+                service_rounds(name, load, fix, str(process.pid), rounds)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def service_rounds(name, load, fix, pid, rounds):
+    ways = {
+        "without": None,
+        "apply": lambda: hotfix("apply", fix, "-p", pid),
+        "revert": lambda: hotfix("revert", "service", "-p", pid),
+    }
+    results = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, work in ways.items():
+            results[way].append(load.during(work))
+    print("service: %s, 16 connections, medians of %d seconds: us" % (name, rounds))
+    print("%10s %10s %8s %8s %8s %8s" % ("", "answers/s", "p50", "p99", "p99.9", "max"))
+    for way, values in results.items():
+        medians = [statistics.median(column) for column in zip(*values)]
+        print("%10s %10d %8.0f %8.0f %8.0f %8.0f"
+              % (way, medians[0], *(m / 1000 for m in medians[1:])))
+        for what, value in zip(("p50", "p99", "p99.9", "max"), medians[1:]):
+            record("service", "%s, %s, %s" % (name, way, what), value / 1000, "us")
 
 
 def measured(*command):
     """Seconds and peak KiB of a command."""
     began = time.monotonic()
-    child = subprocess.Popen([*PIN, *command], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = status
-    if status:
-        sys.exit("%s failed" % (command,))
-    return time.monotonic() - began, usage.ru_maxrss
+    done = subprocess.run([*PIN, BENCH + "/peak", *command], capture_output=True, text=True)
+    took = time.monotonic() - began
+    if done.returncode:
+        sys.exit("%s: %s" % (command, done.stderr))
+    return took, int(done.stderr.split()[-1])
 
 
 def bench_apply():
@@ -285,7 +411,7 @@ def bench_diff(rounds=4):
     record("diff", "patch", size, "KiB")
 
 
-BENCHES = {"diff": bench_diff, "call": bench_call, "pause": bench_pause, "apply": bench_apply, "cycles": bench_cycles}
+BENCHES = {"diff": bench_diff, "call": bench_call, "pause": bench_pause, "service": bench_service, "apply": bench_apply, "cycles": bench_cycles}
 for name in sys.argv[1:] or BENCHES:
     BENCHES[name]()
 with open(BENCH + "/results.csv", "w", newline="") as file:
