@@ -3,7 +3,9 @@
  * status comes of it. The operation is ours, so no process is needed.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 #include "../../agent/batch.h"
 #include "../tap.h"
@@ -20,15 +22,15 @@ enum {
 	PID_RAISES,
 };
 
-static pid_t tried[16];
-static size_t nr_tried;
+/* Shared with the workers that do it. */
+static atomic_size_t *nr_tried;
 
 static int step_run(const void *context, pid_t pid,
 		    struct operation_report **ret_reports, size_t *ret_nr,
 		    struct hf_diag *diag)
 {
 	(void)context;
-	tried[nr_tried++] = pid;
+	++*nr_tried;
 	if (pid == PID_FAILED) /* before there is any report */
 		return hf_error(diag, -EIO, "broken", "broken");
 	*ret_reports = batch_report_new(pid, ret_nr);
@@ -66,7 +68,7 @@ static enum hf_exit run(pid_t *entries, size_t nr, bool json)
 
 	free(out);
 	free(err);
-	nr_tried = 0;
+	*nr_tried = 0;
 	output_open(&output, "apply", "results", json);
 	output.color = output.error_color = output.progress = false;
 	output.out = open_memstream(&out, &out_size);
@@ -99,7 +101,7 @@ TEST(a_failure_stops_nothing)
 {
 	CHECK_EQ(RUN(false, PID_FAILED, PID_DONE, PID_REFUSED, PID_DONE_TOO,
 		     PID_REFUSED_TOO), HF_EXIT_PARTIAL);
-	CHECK_EQ(nr_tried, 5);
+	CHECK_EQ(*nr_tried, 5);
 	CHECK_CONTAINS(err, "hotfix: error: pid 900000007: broken\n");
 	CHECK_CONTAINS(err, "hotfix: error: pid 900000003: unsafe\n");
 	CHECK_CONTAINS(out, "1 failed (pid 900000007), 2 applied, "
@@ -129,28 +131,40 @@ TEST(every_process_has_its_result)
 /* The process at hand is done whole; those behind it are said to be untried. */
 TEST(signal_between_processes)
 {
+	cpu_set_t all, one;
 	sigset_t before, after;
 	int signal;
+
+	sched_getaffinity(0, sizeof(all), &all);
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	/* One processor: by ourselves, one after the other. */
+	sched_setaffinity(0, sizeof(one), &one);
 
 	sigprocmask(SIG_SETMASK, NULL, &before);
 	signals_block();
 	CHECK_EQ(RUN(false, PID_DONE, PID_RAISES, PID_DONE_TOO),
 		 HF_EXIT_PARTIAL);
-	CHECK_EQ(nr_tried, 2);
+	CHECK_EQ(*nr_tried, 2);
 	CHECK_EQ(signal_waiting(), SIGTERM);
 	CHECK_CONTAINS(err, "pid 900000002: not tried: stopped by SIGTERM\n");
 	CHECK_CONTAINS(out, "2 applied, 1 failed (pid 900000002)\n");
 	CHECK_EQ(RUN(false, PID_DONE), HF_EXIT_FAILED);
-	CHECK_EQ(nr_tried, 0);
+	CHECK_EQ(*nr_tried, 0);
 
 	sigemptyset(&after);
 	sigaddset(&after, SIGTERM);
 	CHECK_EQ(sigwait(&after, &signal), 0);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	CHECK_EQ(signal_waiting(), 0);
+	sched_setaffinity(0, sizeof(all), &all);
 }
 
 int main(int argc, char **argv)
 {
+	nr_tried = mmap(NULL, sizeof(*nr_tried), PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (nr_tried == MAP_FAILED)
+		return 99;
 	return tap_main(argc, argv);
 }
