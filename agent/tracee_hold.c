@@ -19,6 +19,7 @@
 #include "tracee_internal.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "frozen.h"
 #include "restart.h"
@@ -309,13 +310,41 @@ int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
 	return hold(tracee, true, timeout_ms, diag);
 }
 
+/*
+ * A dormant thread that is killed is not seen to go, as one that was to be held
+ * is: where all are dormant, they are asked. All of a process are killed alike.
+ */
+static bool dormant_are_killed(const struct tracee *tracee)
+{
+	const struct thread *dormant = NULL;
+	struct thread_status status;
+
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
+		if (tracee->threads[i].state == THREAD_HELD)
+			return false;
+		if (tracee->threads[i].dormant)
+			dormant = &tracee->threads[i];
+	}
+	return dormant &&
+	       (thread_status_read(tracee->process, dormant->tid, &status,
+				   NULL) ||
+		strchr("ZX", status.state) ||
+		(status.pending & 1ull << (SIGKILL - 1)));
+}
+
 int tracee_hold_awake(struct tracee *tracee, unsigned int timeout_ms,
 		      struct hf_diag *diag)
 {
+	int r;
+
 	/* Until the release nobody answers for them, and so none of them runs. */
 	for (size_t i = 0; i < tracee->nr_threads; i++)
 		tracee->threads[i].awaited |= tracee->threads[i].dormant;
-	return hold(tracee, false, timeout_ms, diag);
+	r = hold(tracee, false, timeout_ms, diag);
+	if (r || !dormant_are_killed(tracee))
+		return r;
+	tracee_release_all(tracee);
+	return tracee_ended(tracee, diag);
 }
 
 /* --- any one ------------------------------------------------------------- */

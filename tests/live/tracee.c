@@ -358,6 +358,24 @@ TEST(dormant_waits_for_release)
 	session_end(&s);
 }
 
+/* Nobody is held, and nobody is there any more. */
+TEST(dormant_killed)
+{
+	struct session s;
+	int nr_visited = 0;
+
+	child_fork(&s.child, echo_bytes, NULL);
+	CHECK_DONE(session_open(&s));
+	CHECK(child_wait_state(s.child.pid, "S"));
+	CHECK_DONE(session_seize(&s));
+	CHECK_DONE(tracee_visit_sleepers(s.tracee, visit_and_count, &nr_visited,
+					 &diag));
+	CHECK(s.tracee->threads[0].dormant);
+	kill(s.child.pid, SIGKILL);
+	CHECK_EQ(tracee_hold_awake(s.tracee, TIMEOUT_MS, &diag), -ESRCH);
+	session_end(&s);
+}
+
 static int visit_never(void *unused, const struct thread *thread,
 		       struct hf_diag *unused_too)
 {
