@@ -7,6 +7,7 @@
  * left alone: their next stop belongs to the one who waits.
  */
 #include "tracee_internal.h"
+
 #include <errno.h>
 #include <sys/wait.h>
 

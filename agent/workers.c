@@ -28,7 +28,6 @@ struct workers {
 	const struct pids *pids;
 	const struct batch_step *step;
 	struct shared *shared;
-	pid_t parent;
 	unsigned int nr;
 	pid_t workers[WORKERS_MAX];
 	int pipes[WORKERS_MAX]; /* -1: closed */
@@ -199,7 +198,7 @@ void batch_result_make(const struct batch_step *step, pid_t pid,
 /* Return: whether there was one. */
 static bool take(struct workers *workers, size_t *ret_index)
 {
-	if (getppid() != workers->parent || signal_waiting())
+	if (signal_waiting())
 		return false;
 	*ret_index = workers->shared->next++;
 	return *ret_index < workers->pids->nr;
@@ -215,6 +214,7 @@ static void worker_run(struct workers *workers, unsigned int me, int pipe)
 		workers->shared->doing[me] = index + 1;
 		batch_result_make(workers->step, workers->pids->entries[index],
 				  &result);
+		/* Nobody reads it any more: we have been killed. */
 		if (!result_send(pipe, index, &result))
 			_exit(1);
 		workers->shared->doing[me] = 0;
@@ -281,7 +281,6 @@ static struct workers *workers_new(const struct pids *pids,
 	workers->pids = pids;
 	workers->step = step;
 	workers->shared = shared;
-	workers->parent = getpid();
 	return workers;
 }
 

@@ -141,19 +141,47 @@ test_a_signal_reaches_the_workers()
 	stderr_says "pid ${PIDS[0]}.*still inside"
 }
 
-# We are killed: those that work end in order, and begin with nothing more.
+# We are killed while two wait: each ends what it has begun, and nobody begins
+# with the third.
 test_workers_without_us()
 {
-	start_stuck
+	taskset -cp 0,1 $BASHPID >/dev/null 2>&1 && [ "$(nproc)" = 2 ] ||
+		skip 'two processors make two workers'
+	local i
+	PIDS=()
+	for i in 1 2 3; do
+		start_target threads
+		PIDS+=($PID)
+		[ $i = 3 ] || expect 'hold 1' 'inside 1'
+	done
+	fix hold threads <<-'EOF'
+		int hold(int x) { return x; }
+		HOTFIX_REPLACE(hold);
+	EOF
+	hotfix_start apply "$FIX" -p ${PIDS[0]},${PIDS[1]},${PIDS[2]} --wait 50s
+	await two_wait
+	local workers=$(pgrep -P $AGENT)
 	kill -KILL $AGENT
 	hotfix_wait 137
-	kill -INT $WORKER
-	await gone $WORKER
 	AGENT=("$BIN/hotfix")
-	PID=${PIDS[0]}
-	! is_traced || fail 'it is still traced'
-	hotfix recover -p $PID
-	! grep -q hotfix: /proc/$PID/maps || fail 'an image is left'
+	for PID in ${PIDS[0]} ${PIDS[1]}; do
+		expect 'let 1' 1
+	done
+	for i in $workers; do
+		await gone $i
+	done
+	for PID in ${PIDS[0]} ${PIDS[1]}; do
+		hotfix status -p $PID --json
+		json_is processes.0.patches.0.state active
+	done
+	! grep -q hotfix: /proc/${PIDS[2]}/maps || fail 'the third was begun with'
+}
+
+two_wait()
+{
+	AGENT=$(pgrep -P $AGENT_PID) &&
+		grep -q hotfix:hold /proc/${PIDS[0]}/maps &&
+		grep -q hotfix:hold /proc/${PIDS[1]}/maps
 }
 
 gone() { ! kill -0 $1 2>/dev/null; }
