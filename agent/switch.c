@@ -45,9 +45,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "foreign_bytes.h"
 #include "gather.h"
-#include "stack.h"
+#include "look.h"
+#include "stores.h"
 #include "urgency.h"
 
 /* Limits for what should take microseconds, so that nothing can hang. */
@@ -71,15 +71,14 @@
 struct attempt {
 	const struct switch_request *request;
 	struct switch_result *result;
+	struct stores stores;
+	struct range *ranges; /* of the transition, as the look wants them */
 	struct tracee *tracee; /* NULL: nothing is traced */
 	struct urgency urgency; /* while something is */
-	struct unwinder *unwinder;
-	struct range *ranges; /* of the transition, as the stack check wants */
-	uint8_t (*before)[15]; /* what stood at each store before the stop */
+	struct look look; /* made anew with each tracing */
 	uint64_t stopped_at_ns;
 	uint64_t gather_from_ns; /* not before */
 	struct busy *busy; /* who was in the way */
-	struct stack_hit hit; /* of the last thread that was inside */
 	bool leaving_free; /* in the last look: no thread refers to `leaving` */
 };
 
@@ -107,73 +106,19 @@ static void stop_again(struct attempt *attempt)
 	attempt->stopped_at_ns = monotonic_ns();
 }
 
-static struct stack_query attempt_query(const struct attempt *attempt,
-					const struct range *ranges,
-					size_t nr_ranges)
-{
-	const struct target *target = attempt->request->target;
-
-	return (struct stack_query){
-		.process = target->process,
-		.mappings = &target->mappings,
-		.modules = &target->modules,
-		.ranges = ranges,
-		.nr_ranges = nr_ranges,
-		.return_probes = stack_return_probes(&target->mappings),
-		.scan_all = attempt->request->options->scan_all,
-		.unwinder = attempt->unwinder,
-	};
-}
-
-/* What a look at a held thread finds. */
-#define LOOK_INSIDE 1 /* it is in the way */
-#define LOOK_REFERS 2 /* not in the way, but it refers to an image that leaves */
-
-static struct stack_query leaving_query(const struct attempt *attempt)
-{
-	struct stack_query query = attempt_query(
-		attempt, attempt->request->leaving,
-		attempt->request->nr_leaving);
-
-	query.conservative = true;
-	return query;
-}
-
-/* Return: LOOK_*, 0 for none of it; -errno. */
-static int attempt_look(void *context, const struct thread *thread,
-			struct hf_diag *diag)
-{
-	struct attempt *attempt = context;
-	const struct switch_request *request = attempt->request;
-	const struct stack_query query = attempt_query(
-		attempt, attempt->ranges, request->transition->nr_ranges);
-	const struct stack_query leaving = leaving_query(attempt);
-	struct stack_hit unused;
-	int r = stack_check(&query, thread, &attempt->hit, diag);
-
-	if (r < 0)
-		return r;
-	if (r > 0)
-		return LOOK_INSIDE;
-	if (request->nr_leaving &&
-	    stack_check(&leaving, thread, &unused, NULL))
-		return LOOK_REFERS;
-	return 0;
-}
-
 static bool sleeps_inside(const struct thread *thread)
 {
 	return thread->dormant && thread->verdict == LOOK_INSIDE;
 }
 
-/* Notes where it is, which was not kept. Return: LOOK_*; -errno. */
-static int dormant_see(struct attempt *attempt, const struct thread *thread,
-		       struct hf_diag *diag)
+/* Notes where it is, when it is inside. Return: LOOK_*; -errno. */
+static int thread_see(struct attempt *attempt, const struct thread *thread,
+		      struct hf_diag *diag)
 {
-	int verdict = attempt_look(attempt, thread, diag);
+	int verdict = look_at(&attempt->look, thread, diag);
 
 	if (verdict == LOOK_INSIDE)
-		busy_see(attempt->busy, thread, &attempt->hit);
+		busy_see(attempt->busy, thread, &attempt->look.hit);
 	return verdict;
 }
 
@@ -191,45 +136,57 @@ static int attempt_check_dormant(struct attempt *attempt, struct hf_diag *diag)
 	busy_look(attempt->busy, monotonic_ns());
 	for (size_t i = 0; r >= 0 && i < tracee->nr_threads; i++)
 		if (sleeps_inside(&tracee->threads[i]))
-			r = dormant_see(attempt, &tracee->threads[i], diag);
+			r = thread_see(attempt, &tracee->threads[i], diag);
 	return r < 0 ? r : -EBUSY;
+}
+
+/* A dormant one is looked at again only for where it is. */
+static int attempt_see(struct attempt *attempt, const struct thread *thread,
+		       struct hf_diag *diag)
+{
+	if (thread->dormant && !sleeps_inside(thread))
+		return thread->verdict;
+	return thread_see(attempt, thread, diag);
+}
+
+static int attempt_scan_memory(struct attempt *attempt, struct hf_diag *diag)
+{
+	struct stack_hit hit;
+	int r;
+
+	if (!attempt->request->options->scan_all ||
+	    !attempt->look.inside.nr_ranges)
+		return 0;
+	r = stack_scan_memory(&attempt->look.inside, attempt->tracee, &hit,
+			      diag);
+	if (r > 0)
+		busy_see(attempt->busy, NULL, &hit);
+	return r < 0 ? r : 0;
 }
 
 /* Looks at every thread. Return: 0 free; -EBUSY; -ETIME the pause is used up. */
 static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 {
-	const struct switch_request *request = attempt->request;
-	const struct stack_query query = attempt_query(
-		attempt, attempt->ranges, request->transition->nr_ranges);
-	struct stack_hit hit;
 	int r;
 
 	busy_look(attempt->busy, attempt->stopped_at_ns);
 	attempt->leaving_free = true;
 	for (size_t i = 0; i < attempt->tracee->nr_threads; i++) {
 		const struct thread *thread = &attempt->tracee->threads[i];
-		int verdict = thread->verdict;
+		int verdict;
 
 		if (thread->state == THREAD_GONE)
 			continue;
 		if (pause_exceeded(attempt))
 			return -ETIME;
-		/* A dormant one is looked at again only for where it is. */
-		if (!thread->dormant || verdict == LOOK_INSIDE)
-			verdict = attempt_look(attempt, thread, diag);
+		verdict = attempt_see(attempt, thread, diag);
 		if (verdict < 0)
 			return verdict;
 		attempt->leaving_free &= !verdict;
-		if (verdict == LOOK_INSIDE)
-			busy_see(attempt->busy, thread, &attempt->hit);
 	}
-	if (request->options->scan_all && query.nr_ranges) {
-		r = stack_scan_memory(&query, attempt->tracee, &hit, diag);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			busy_see(attempt->busy, NULL, &hit);
-	}
+	r = attempt_scan_memory(attempt, diag);
+	if (r < 0)
+		return r;
 	return busy_nr(attempt->busy) ? -EBUSY : 0;
 }
 
@@ -250,66 +207,6 @@ static bool note_stacks(struct attempt *attempt)
 				&target->stacks, &target->nr_stacks, NULL);
 }
 
-static int site_changed(const struct attempt *attempt,
-			const struct transition_store *store,
-			const uint8_t *expected, const uint8_t *found,
-			struct hf_diag *diag)
-{
-	char what[256];
-
-	foreign_bytes_describe(&attempt->request->target->mappings,
-			       store->address, expected, found, store->size,
-			       what, sizeof(what));
-	hf_refuse(diag, "site-changed",
-		  "the entry of %s() was changed by somebody else: %s",
-		  store->function, what);
-	hf_hint(diag, "remove the debugger, probe or hook that put it there, "
-		      "then try again");
-	return -ECANCELED;
-}
-
-/* What stands at each store now; refuses what we did not put there. */
-static int sites_observe(struct attempt *attempt, struct hf_diag *diag)
-{
-	const struct transition *transition = attempt->request->transition;
-	const struct target *target = attempt->request->target;
-
-	for (size_t i = 0; i < transition->nr_stores; i++) {
-		const struct transition_store *store = &transition->stores[i];
-		int r = process_read(target->process, store->address,
-				     attempt->before[i], store->size);
-
-		if (r < 0)
-			return hf_fail(diag, r, "cannot read the entry of %s()",
-				       store->function);
-		if (!transition_store_known(&target->controls, store,
-					    attempt->before[i]))
-			return site_changed(attempt, store, store->after,
-					    attempt->before[i], diag);
-	}
-	return 0;
-}
-
-static int sites_still_same(const struct attempt *attempt, struct hf_diag *diag)
-{
-	const struct transition *transition = attempt->request->transition;
-	uint8_t now[15];
-
-	for (size_t i = 0; i < transition->nr_stores; i++) {
-		const struct transition_store *store = &transition->stores[i];
-		int r = process_read(attempt->request->target->process,
-				     store->address, now, store->size);
-
-		if (r < 0)
-			return hf_fail(diag, r, "cannot read the entry of %s()",
-				       store->function);
-		if (memcmp(now, attempt->before[i], store->size))
-			return site_changed(attempt, store, attempt->before[i],
-					    now, diag);
-	}
-	return 0;
-}
-
 static int tell(const struct attempt *attempt, enum switch_step step,
 		struct hf_diag *diag)
 {
@@ -318,68 +215,27 @@ static int tell(const struct attempt *attempt, enum switch_step step,
 	return request->tell ? request->tell(request->context, step, diag) : 0;
 }
 
-/*
- * Has the kernel make the process's own copies of the pages to be written, which
- * takes longer than the writing: what stands there is written over itself.
- */
-static void pages_prepare(const struct attempt *attempt)
+/* What takes longer than the stores, and can be done before the stop. */
+static void attempt_near(const struct attempt *attempt)
 {
-	const struct transition *transition = attempt->request->transition;
-
-	if (sites_still_same(attempt, NULL))
-		return;
-	for (size_t i = 0; i < transition->nr_stores; i++)
-		process_write(attempt->request->target->process,
-			      transition->stores[i].address,
-			      attempt->before[i], transition->stores[i].size);
+	stores_prepare(&attempt->stores);
 	tell(attempt, SWITCH_NEARS, NULL);
-}
-
-/* Puts back the first @nr stores, the last one first. */
-static void sites_restore(const struct attempt *attempt, size_t nr)
-{
-	const struct transition *transition = attempt->request->transition;
-
-	while (nr--)
-		process_write(attempt->request->target->process,
-			      transition->stores[nr].address,
-			      attempt->before[nr], transition->stores[nr].size);
-}
-
-static int sites_write(const struct attempt *attempt, struct hf_diag *diag)
-{
-	const struct transition *transition = attempt->request->transition;
-
-	for (size_t i = 0; i < transition->nr_stores; i++) {
-		const struct transition_store *store = &transition->stores[i];
-		int r = process_write(attempt->request->target->process,
-				      store->address, store->after,
-				      store->size);
-
-		if (r < 0) {
-			sites_restore(attempt, i);
-			return hf_fail(diag, r, "cannot write the entry of %s()",
-				       store->function);
-		}
-	}
-	return 0;
 }
 
 /*
  * The stores between their records. Nothing runs meanwhile, so that a process
  * that is forked inherits the state before or the state after.
  */
-static int sites_switch(const struct attempt *attempt, struct hf_diag *diag)
+static int attempt_switch(const struct attempt *attempt, struct hf_diag *diag)
 {
 	int r = tell(attempt, SWITCH_BEGINS, diag);
 
 	if (r == 0)
-		r = sites_write(attempt, diag);
+		r = stores_write(&attempt->stores, diag);
 	if (r == 0) {
 		r = tell(attempt, SWITCH_DONE, diag);
 		if (r < 0)
-			sites_restore(attempt,
-				      attempt->request->transition->nr_stores);
+			stores_undo(&attempt->stores);
 	}
 	if (r < 0)
 		tell(attempt, SWITCH_UNDONE, NULL);
@@ -393,12 +249,12 @@ static int attempt_held(struct attempt *attempt, struct hf_diag *diag)
 
 	r = attempt_check(attempt, diag);
 	if (r == 0)
-		r = sites_still_same(attempt, diag);
+		r = stores_still_same(&attempt->stores, diag);
 	if (r < 0)
 		return r;
 	if (pause_exceeded(attempt))
 		return -ETIME;
-	return sites_switch(attempt, diag);
+	return attempt_switch(attempt, diag);
 }
 
 /* The end of the time that a stop may take; UINT64_MAX: no end. */
@@ -479,8 +335,7 @@ static int attempt_gather(struct attempt *attempt, struct hf_diag *diag)
 	uint64_t began_ns, deadline_ns;
 	struct gather gather = {
 		.tracee = attempt->tracee,
-		.query = attempt_query(attempt, attempt->ranges,
-				       request->transition->nr_ranges),
+		.query = attempt->look.inside,
 	};
 	int r;
 
@@ -543,43 +398,60 @@ static int attempt_stop(struct attempt *attempt, struct hf_diag *diag)
 
 static int attempt_awake(struct attempt *attempt, struct hf_diag *diag)
 {
-	struct switch_result *result = attempt->result;
 	uint64_t stop_ns;
 	int r;
 
 	r = attempt_stop(attempt, diag);
 	if (r == -EBUSY && attempt->stopped_at_ns >= attempt->gather_from_ns)
 		r = attempt_gather(attempt, diag);
-	tracee_release_all(attempt->tracee);
+	/* For good, when all is done: to be stopped again would be a pause. */
+	if (r == 0)
+		tracee_detach_held(attempt->tracee);
+	else
+		tracee_release_all(attempt->tracee);
 	stop_ns = stop_note(attempt);
-	if (r == 0) {
-		result->pause_ns = stop_ns;
-		result->leaving_free =
-			attempt->leaving_free && note_stacks(attempt);
-	}
+	if (r == 0)
+		attempt->result->pause_ns = stop_ns;
 	return r;
 }
 
-/* Until it ends, threads that want to go on have to wait for us. */
+/*
+ * Until it ends, threads that want to go on have to wait for us. What is known
+ * of the target's memory is as old as the tracing: to read it takes longer than
+ * a dormant thread may be kept.
+ */
 static int attempt_trace(struct attempt *attempt, struct hf_diag *diag)
 {
-	int r = tracee_seize(attempt->request->target->process,
-			     SEIZE_TIMEOUT_MS, &attempt->tracee, diag);
+	const struct switch_request *request = attempt->request;
+	struct target *target = request->target;
+	int r = target_refresh_mappings(target, diag);
 
+	if (r == 0)
+		r = look_begin(&attempt->look, target, attempt->ranges,
+			       request->transition->nr_ranges, request->leaving,
+			       request->nr_leaving,
+			       request->options->scan_all, diag);
+	if (r == 0)
+		r = tracee_seize(target->process, SEIZE_TIMEOUT_MS,
+				 &attempt->tracee, diag);
 	if (r == 0)
 		attempt->urgency = urgency_begin();
 	return r;
 }
 
-static void attempt_untrace(struct attempt *attempt)
+/* @r: what came of the last try. */
+static void attempt_untrace(struct attempt *attempt, int r)
 {
 	if (attempt->tracee) {
-		tracee_free(attempt->tracee);
+		tracee_leave(attempt->tracee);
 		urgency_end(&attempt->urgency);
 	}
+	if (r == 0)
+		attempt->result->leaving_free =
+			attempt->leaving_free && note_stacks(attempt);
+	tracee_free(attempt->tracee);
 	attempt->tracee = NULL;
-	unwinder_free(attempt->unwinder);
-	attempt->unwinder = NULL;
+	look_end(&attempt->look);
 }
 
 /*
@@ -596,13 +468,13 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 	if (!attempt->tracee)
 		r = attempt_trace(attempt, diag);
 	if (r == 0)
-		r = tracee_visit_sleepers(attempt->tracee, attempt_look,
-					  attempt, diag);
+		r = tracee_visit_sleepers(attempt->tracee, look_at,
+					  &attempt->look, diag);
 	if (r < 0)
 		return r;
 	r = attempt_check_dormant(attempt, diag);
 	if (!result->attempts)
-		pages_prepare(attempt);
+		attempt_near(attempt);
 	if (r == 0 ||
 	    (r == -EBUSY && monotonic_ns() >= attempt->gather_from_ns))
 		r = attempt_awake(attempt, diag);
@@ -615,7 +487,7 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 static void attempt_pause(struct attempt *attempt, uint64_t gap_ns)
 {
 	if (gap_ns > LONGEST_TRACED_GAP_NS)
-		attempt_untrace(attempt);
+		attempt_untrace(attempt, -EBUSY);
 	if (attempt->tracee)
 		tracee_serve(attempt->tracee, (unsigned int)(gap_ns / NS_PER_US));
 	else
@@ -636,46 +508,6 @@ static int switch_pause_fail(const struct attempt *attempt,
 	hf_hint(diag, "allow more with --max-pause, or try when the machine is "
 		      "less busy");
 	return -ETIMEDOUT;
-}
-
-/* Frames in the replacements of other patches are frames like any other. */
-static int unwinder_prepare(const struct target *target,
-			    struct unwinder **ret_unwinder, struct hf_diag *diag)
-{
-	owned(unwinder_free_p) struct unwinder *unwinder = NULL;
-	int r;
-
-	r = unwinder_new(target->process, &target->modules, &unwinder, diag);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < target->controls.nr; i++) {
-		const struct control *control = &target->controls.entries[i];
-
-		/* Without tables an unwind ends there: unproven, not wrong. */
-		if (!control->damaged)
-			unwinder_add_image(unwinder,
-					   control->block.base +
-						   control->block.control_size,
-					   NULL);
-	}
-	*ret_unwinder = take_ptr(unwinder);
-	return 0;
-}
-
-/*
- * One try, as attempt_run(). What is known of the target's memory is as old as
- * the tracing: to read it takes longer than a dormant thread may be kept.
- */
-static int attempt_prepare_and_run(struct attempt *attempt, struct hf_diag *diag)
-{
-	struct target *target = attempt->request->target;
-	int r = 0;
-
-	if (!attempt->tracee)
-		r = target_refresh_mappings(target, diag);
-	if (r == 0 && !attempt->tracee)
-		r = unwinder_prepare(target, &attempt->unwinder, diag);
-	return r < 0 ? r : attempt_run(attempt, diag);
 }
 
 static void busy_hint(const struct busy_list *busy, struct hf_diag *diag)
@@ -701,7 +533,7 @@ static int switch_busy_fail(struct attempt *attempt, struct hf_diag *diag)
 	struct switch_result *result = attempt->result;
 	struct target *target = attempt->request->target;
 	owned(unwinder_free_p) struct unwinder *unwinder = NULL;
-	int r = unwinder_prepare(target, &unwinder, diag);
+	int r = look_unwinder(target, &unwinder, diag);
 
 	if (r < 0)
 		return r;
@@ -737,17 +569,17 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 
 	attempt->gather_from_ns = UINT64_MAX;
 	for (;;) {
-		r = attempt_prepare_and_run(attempt, diag);
+		r = attempt_run(attempt, diag);
 		if (result->attempts == 1)
 			attempt->gather_from_ns = gather_first_ns(attempt);
 		if (r != -EBUSY)
-			attempt_untrace(attempt);
+			attempt_untrace(attempt, r);
 		result->wait_ns = monotonic_ns() - began_ns;
 		if (r != -EBUSY && r != -ETIME && r != -ETIMEDOUT)
 			return r;
 		if (result->wait_ns + gap_ns > wait_ns ||
 		    (request->options->give_up && request->options->give_up())) {
-			attempt_untrace(attempt);
+			attempt_untrace(attempt, r);
 			return attempts_fail(attempt, r, diag);
 		}
 		attempt_pause(attempt, gap_ns);
@@ -763,22 +595,21 @@ int switch_run(const struct switch_request *request,
 	struct attempt attempt = { .request = request, .result = ret_result };
 	owned(free_p) void *ranges =
 		calloc(transition->nr_ranges + 1, sizeof(*attempt.ranges));
-	owned(free_p) void *before =
-		calloc(transition->nr_stores + 1, sizeof(*attempt.before));
 	int r;
 
 	memset(ret_result, 0, sizeof(*ret_result));
-	if (!ranges || !before)
+	if (!ranges)
 		return hf_fail(diag, -ENOMEM, "cannot switch");
 	attempt.ranges = ranges;
-	attempt.before = before;
 	for (size_t i = 0; i < transition->nr_ranges; i++)
 		attempt.ranges[i] = transition->ranges[i].range;
 	r = busy_new(request->target->process, &attempt.busy, diag);
 	if (r == 0)
-		r = sites_observe(&attempt, diag);
+		r = stores_observe(&attempt.stores, request->target, transition,
+				   diag);
 	if (r == 0)
 		r = attempts_run(&attempt, diag);
+	stores_release(&attempt.stores);
 	busy_free(attempt.busy);
 	return r;
 }

@@ -46,6 +46,7 @@ enum thread_state {
 	THREAD_RUNNING, /* seized, not stopped */
 	THREAD_HELD,	/* in a ptrace stop */
 	THREAD_GONE,	/* has ended; nothing may be done with it */
+	THREAD_LEFT,	/* runs, traced no longer */
 };
 
 struct thread {
@@ -57,10 +58,11 @@ struct thread {
 	bool at_event_stop; /* the held thread stands where hold put it */
 	bool in_syscall;    /* stands between a call's entry and exit stop */
 	int pending_signal; /* given back at release, 0: none */
-	bool regs_known;
-	struct user_regs_struct regs; /* valid when known, or when dormant */
 	bool dormant;	    /* asleep in the call that it was looked at in */
 	int verdict;	    /* what that look has found; valid while dormant */
+	bool regs_known;
+	/* Last: a pass over many threads must not have to fetch them. */
+	struct user_regs_struct regs; /* valid when known, or when dormant */
 };
 
 struct tracee {
@@ -98,10 +100,14 @@ int tracee_seize_thread(const struct process *process, pid_t tid,
 			struct tracee **ret_tracee);
 
 /**
- * tracee_free() - let everything run and stop tracing
+ * tracee_leave() - let everything run and stop tracing
  *
- * Never fails: what is gone is gone. Nothing is written to the target.
+ * Never fails: what is gone is gone. Nothing is written to the target. The
+ * threads' registers stay readable as they were last known.
  */
+void tracee_leave(struct tracee *tracee);
+
+/* Leaves as well. */
 void tracee_free(struct tracee *tracee);
 DEFINE_CLEANUP(struct tracee, tracee_free)
 
@@ -152,6 +158,9 @@ int tracee_hold_awake(struct tracee *tracee, unsigned int timeout_ms,
 /* Lets every held thread run that is not kept; those outside system calls first.
  * They stay traced. */
 void tracee_release_all(struct tracee *tracee);
+
+/* The same, and they are traced no longer; dormant ones are, until the end. */
+void tracee_detach_held(struct tracee *tracee);
 
 /**
  * tracee_serve() - let the running threads run, for a while

@@ -212,6 +212,27 @@ int tracee_seize_thread(const struct process *process, pid_t tid,
 
 /* --- the end ------------------------------------------------------------- */
 
+/* Of what it was held with, its registers are still of interest. */
+static void thread_leave(struct thread *thread)
+{
+	if (thread->state != THREAD_HELD)
+		return;
+	thread_detach(thread);
+	if (thread->state == THREAD_GONE)
+		thread->state = THREAD_LEFT;
+}
+
+void tracee_detach_held(struct tracee *tracee)
+{
+	for (size_t i = 0; i < tracee->nr_threads; i++)
+		if (thread_was_running(&tracee->threads[i]))
+			thread_leave(&tracee->threads[i]);
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
+		thread_leave(&tracee->threads[i]);
+		tracee->threads[i].awaited = false;
+	}
+}
+
 /* To be detached a thread must be held; each for as short as can be. */
 static void detach_running(struct tracee *tracee, struct thread *threads,
 			   size_t nr, unsigned int timeout_ms)
@@ -226,7 +247,7 @@ static void detach_running(struct tracee *tracee, struct thread *threads,
 			continue;
 		(void)thread_await(tracee, &threads[i], &patience);
 		thread_look(tracee, &threads[i], &patience);
-		thread_detach(&threads[i]);
+		thread_leave(&threads[i]);
 	}
 	patience_end(&patience);
 }
@@ -253,17 +274,27 @@ static void detach_generations(struct tracee *tracee, unsigned int timeout_ms)
 	} while (tracee->nr_newcomers);
 }
 
-void tracee_free(struct tracee *tracee)
+static bool some_run(const struct tracee *tracee)
 {
 	for (size_t i = 0; i < tracee->nr_threads; i++)
-		if (thread_was_running(&tracee->threads[i]))
-			thread_detach(&tracee->threads[i]);
-	for (size_t i = 0; i < tracee->nr_threads; i++) {
-		thread_detach(&tracee->threads[i]);
-		tracee->threads[i].awaited = false;
-	}
-	for (unsigned int ms = FREE_FIRST_MS; ms <= FREE_LAST_MS; ms *= 4)
+		if (tracee->threads[i].state == THREAD_RUNNING)
+			return true;
+	return tracee->nr_newcomers;
+}
+
+void tracee_leave(struct tracee *tracee)
+{
+	tracee_detach_held(tracee);
+	for (unsigned int ms = FREE_FIRST_MS;
+	     ms <= FREE_LAST_MS && some_run(tracee); ms *= 4)
 		detach_generations(tracee, ms);
+}
+
+void tracee_free(struct tracee *tracee)
+{
+	if (!tracee)
+		return;
+	tracee_leave(tracee);
 	free(tracee->newcomers);
 	free(tracee->threads);
 	free(tracee);

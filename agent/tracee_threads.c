@@ -64,7 +64,7 @@ int newcomer_add(struct tracee *tracee, pid_t tid, enum thread_state state)
 	if (!known)
 		known = newcomer_find(tracee, tid);
 	if (known) {
-		if (known->state == THREAD_GONE)
+		if (known->state == THREAD_GONE || known->state == THREAD_LEFT)
 			*known = (struct thread){ .tid = tid, .state = state };
 		return 0;
 	}

@@ -89,19 +89,28 @@ def bench_call():
     record("call", "ratio", ratio, "1")
 
 
-WINDOW = 0.25  # seconds; every sleeper wakes once in it
+PERIOD = 0.25  # seconds; every sleeper wakes once in it
 
 
 def felt(target, work):
-    """What the threads felt in a window in which @work is done: the largest gap
-    of the one that runs, the 99th percentile of how late the others woke; ns."""
+    """What the threads felt of @work: the largest gap of the one that runs while it
+    is done, the 99th percentile of how late the others woke until each has woken
+    once; ns. And how long it took, s."""
     target.ask("begin")
-    end = time.monotonic() + WINDOW
-    if work:
-        work()
-    time.sleep(max(0, end - time.monotonic()))
-    answer = target.ask("end")
-    return int(answer[0]), int(answer[3])
+    began = time.monotonic()
+    work()
+    took = time.monotonic() - began
+    gap = int(target.ask("end")[0])
+    time.sleep(max(0, began + PERIOD - time.monotonic()))
+    return gap, int(target.ask("end")[3]), took
+
+
+def felt_beyond(target, work):
+    """The same, and what a time of the same length without any work is like: the
+    machine itself makes threads late by milliseconds now and then."""
+    *with_it, took = felt(target, work)
+    *without, _ = felt(target, lambda: time.sleep(took))
+    return *with_it, *without
 
 
 def gdb_writes(pid, address):
@@ -115,10 +124,9 @@ def percentile(values, share):
 
 
 def pause_rounds(target, fix, rounds):
-    """For each way of patching: what was felt, a list of (gap, lateness)."""
+    """For each way of patching: of each round what was felt, as felt_beyond()."""
     address = target.ask("address")[0]
     ways = {
-        "quiet": None,
         "floor": lambda: run(BENCH + "/floor", target.pid, address),
         "apply": lambda: hotfix("apply", fix, "-p", target.pid),
         "revert": lambda: hotfix("revert", "bench", "-p", target.pid),
@@ -128,8 +136,17 @@ def pause_rounds(target, fix, rounds):
     for turn in range(rounds):
         for way, work in ways.items():
             if way != "gdb" or turn < 3:
-                results[way].append(felt(target, work))
+                results[way].append(felt_beyond(target, work))
     return results
+
+
+def pause_figures(rounds):
+    """In us: median, 99th percentile and maximum of the gap, its median without any
+    work, and by how much the sleepers were later than without."""
+    gaps, late, quiet_gaps, quiet_late = ([v / 1000 for v in c] for c in zip(*rounds))
+    return (statistics.median(gaps), percentile(gaps, .99), max(gaps),
+            statistics.median(quiet_gaps),
+            max(0, statistics.median(late) - statistics.median(quiet_late)))
 
 
 def draw_pause(table):
@@ -147,26 +164,22 @@ def draw_pause(table):
 
 
 def bench_pause(rounds=int(os.environ.get("ROUNDS", 25))):
-    """What threads feel, for growing numbers of them: one runs, the rest sleep. The
-    machine itself makes threads late by milliseconds now and then: of the sleepers'
-    99th percentiles the median over the rounds is told."""
+    """What threads feel, for growing numbers of them: one runs, the rest sleep."""
     fix = build_fix("heartbeat")
-    print("pause: what a running thread feels, median and 99th percentile of %d; and how "
-          "late sleeping ones\npause: wake, 99th percentile; us, beyond the median of a "
-          "window of %d ms without patching" % (rounds, WINDOW * 1000))
-    print("%8s %8s %10s %10s %10s" % ("threads", "", "median", "p99", "late p99"))
+    names = ("median", "p99", "max", "quiet", "late")
+    print("pause: the largest gap of a running thread in each of %d rounds, and beside it the\n"
+          "pause: median of times as long without patching; how much later sleeping threads\n"
+          "pause: wake, 99th percentile of them; us" % rounds)
+    print("%8s %8s" % ("threads", "") + "".join("%9s" % name for name in names))
     table = {}
     for threads in (1, 16, 64, 256, 1000):
         with Target("heartbeat", threads - 1, "beat") as target:
             results = pause_rounds(target, fix, rounds)
-        quiet = [statistics.median(column) for column in zip(*results.pop("quiet"))]
         for way, values in results.items():
-            gaps, late = ([max(0, v - q) / 1000 for v in column]
-                          for column, q in zip(zip(*values), quiet))
-            figures = (statistics.median(gaps), percentile(gaps, .99), statistics.median(late))
-            print("%8d %8s %10.0f %10.0f %10.0f" % (threads, way, *figures))
+            figures = pause_figures(values)
+            print("%8d %8s" % (threads, way) + "".join("%9.0f" % f for f in figures))
             table.setdefault(way, []).append((threads, *figures))
-            for name, value in zip(("median", "p99", "late p99"), figures):
+            for name, value in zip(names, figures):
                 record("pause", "%s, %d threads, %s" % (way, threads, name), value, "us")
     draw_pause(table)
 

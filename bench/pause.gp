@@ -10,7 +10,7 @@ set ylabel "us"
 set key top left
 set grid
 set multiplot layout 1,2
-set title "the running thread stands still (p99)"
-plot for [i=0:ARG3-1] ARG1 index i using 1:($3 < 1 ? 1 : $3) with linespoints linewidth 2 title columnheader(1)
-set title "a sleeping thread wakes late (p99)"
-plot for [i=0:ARG3-1] ARG1 index i using 1:($4 < 1 ? 1 : $4) with linespoints linewidth 2 title columnheader(1)
+set title "the running thread stands still (median)"
+plot for [i=0:ARG3-1] ARG1 index i using 1:($2 < 1 ? 1 : $2) with linespoints linewidth 2 title columnheader(1)
+set title "a sleeping thread wakes later (p99 of them)"
+plot for [i=0:ARG3-1] ARG1 index i using 1:($6 < 1 ? 1 : $6) with linespoints linewidth 2 title columnheader(1)
