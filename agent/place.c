@@ -10,6 +10,11 @@
 
 #define LOWEST_ADDRESS (1ull << 20)
 #define HIGHEST_ADDRESS 0x7ffffffff000ull
+/*
+ * Few numbers that programs keep lie here: most sizes and counters are smaller,
+ * 1 GiB and 10^9 (tv_nsec) are, and times of day have been larger since 2021.
+ */
+static const struct range rare_numbers = { 0x41000000, 0x60000000 };
 
 struct search {
 	struct range window; /* where the image may stand: its first, its end */
@@ -150,18 +155,34 @@ static int refuse_too_large(struct range near, uint64_t reach,
 	return -ECANCELED;
 }
 
+static struct range window_clip(struct range window, struct range to)
+{
+	if (window.start < to.start)
+		window.start = to.start;
+	if (window.end > to.end)
+		window.end = to.end;
+	return window;
+}
+
 int place_find(const struct mappings *mappings, struct range near,
 	       uint64_t reach, uint64_t size, hf_addr highest_end,
 	       hf_addr *ret_address, struct hf_diag *diag)
 {
 	struct search search = { .near = near, .size = size };
+	struct range window;
 
 	if (near.end < near.start || near.end - near.start > reach)
 		return refuse_too_large(near, reach, diag);
 	search.window = window_make(near, reach);
 	if (search.window.end > highest_end)
 		search.window.end = align_down(highest_end, HF_PAGE_SIZE);
-	gaps_search(mappings, &search);
+	window = search.window;
+	search.window = window_clip(window, rare_numbers);
+	if (near.start < rare_numbers.start)
+		gaps_search(mappings, &search);
+	search.window = window;
+	if (!search.found)
+		gaps_search(mappings, &search);
 	if (!search.found)
 		return refuse_no_room(near, reach, size, highest_end, diag);
 	*ret_address = search.best;

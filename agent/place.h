@@ -27,8 +27,10 @@
  * @size:  page-aligned
  * @highest_end: the hole ends there at the latest; UINT64_MAX: anywhere
  *
- * Every byte of the hole reaches every byte of @near. The nearest hole below
- * the module is taken, else the best above it, as far from the heap as the
+ * Every byte of the hole reaches every byte of @near. For a program linked to a
+ * low address it lies between 1 and 1.5 GiB, if it can: lower down, many a number
+ * that the program keeps would look like a pointer into the image, which then
+ * could not be unmapped. Otherwise the nearest hole below the module is taken, else the best above it, as far from the heap as the
  * reach allows. A page stays free on both sides, so that no mapping of the
  * target ever merges with ours. The first MiB of the address space is left
  * alone (vm.mmap_min_addr, null pointers with an offset).

@@ -54,12 +54,47 @@ TEST(pie_second_image)
 	CHECK_EQ(at, 0x555555550000 - 0x1000 - 0x2000);
 }
 
-/* 0x400000: there are 3 MiB below it, above the first MiB. */
-TEST(non_pie_below)
+/* 0x400000: not below it, where its numbers are, but above the heap. */
+TEST(non_pie)
 {
 	struct mapping maps[] = {
 		MAP(0x400000, 0x4a0000, "/bin/server"),
 		MAP(0x4c0000, 0x4f0000, "[heap]"),
+		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
+	};
+	struct range near = { 0x400000, 0x4a0000 };
+	hf_addr at;
+
+	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x10000, &at, NULL), 0);
+	CHECK_EQ(at, 0x60000000 - 0x10000);
+	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x1f000000, &at, NULL), 0);
+	CHECK_EQ(at, 0x41000000);
+}
+
+/* A second image goes below the first; none where the heap is to grow. */
+TEST(non_pie_second_image)
+{
+	struct mapping maps[] = {
+		MAP(0x400000, 0x4a0000, "/bin/server"),
+		MAP(0x4c0000, 0x3ff00000, "[heap]"),
+		MAP(0x5fffd000, 0x60000000, "/memfd:hotfix:a (deleted)"),
+		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
+	};
+	struct range near = { 0x400000, 0x4a0000 };
+	hf_addr at;
+
+	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x2000, &at, NULL), 0);
+	CHECK_EQ(at, 0x5fffd000 - 0x1000 - 0x2000);
+	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x10100000, &at, NULL), 0);
+	CHECK(at >= 0x60000000);
+}
+
+/* Where nothing is free there: right below the program, above the first MiB. */
+TEST(non_pie_below)
+{
+	struct mapping maps[] = {
+		MAP(0x400000, 0x4a0000, "/bin/server"),
+		MAP(0x4c0000, 0x60000000, "[heap]"),
 		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
 	};
 	struct range near = { 0x400000, 0x4a0000 };
@@ -77,7 +112,7 @@ TEST(non_pie_above_heap)
 {
 	struct mapping maps[] = {
 		MAP(0x400000, 0x4a0000, "/bin/server"),
-		MAP(0x4c0000, 0x4f0000, "[heap]"),
+		MAP(0x4c0000, 0x60000000, "[heap]"),
 		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
 	};
 	struct range near = { 0x400000, 0x4a0000 };
@@ -85,7 +120,7 @@ TEST(non_pie_above_heap)
 
 	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x300000, &at, NULL), 0);
 	CHECK_EQ(at, 0x400000 + PLACE_REACH - 0x300000);
-	CHECK(at >= 0x4f0000 + PLACE_GROWTH_ROOM);
+	CHECK(at >= 0x60000000 + PLACE_GROWTH_ROOM);
 }
 
 /* Code for a fixed address holds addresses in 32 bits, some signed. */
@@ -93,7 +128,7 @@ TEST(highest_end)
 {
 	struct mapping maps[] = {
 		MAP(0x400000, 0x4a0000, "/bin/server"),
-		MAP(0x4c0000, 0x4f0000, "[heap]"),
+		MAP(0x4c0000, 0x60000000, "[heap]"),
 		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
 	};
 	const struct mappings mappings = { maps, ARRAY_SIZE(maps) };
