@@ -4,8 +4,9 @@
  * of the new. The agent's functions are called here, so that a switch costs no
  * program's start.
  *
- *   CONTRACT_SWITCHES=N   how many; 300 otherwise, 100,000 in a full run, which
- *                         takes about an hour on two idle processors
+ *   CONTRACT_SWITCHES=N   how many; 100 and 50 otherwise, in a full run 90,000 and
+ *                         10,000, which takes more than an hour on two idle
+ *                         processors
  */
 #include "../../agent/operation.h"
 
@@ -13,8 +14,9 @@
 #include "../tap.h"
 #include "spawn.h"
 
-/* 64 threads; after 256 calls each naps, so that there is room for us. */
-#define THREADS "contract 64 4000\n"
+/* 64 threads; after 256 calls each naps, for so many microseconds. */
+#define MOST_ASLEEP "contract 64 30000\n"
+#define MOST_AWAKE "contract 64 4000\n" /* the processors are overloaded */
 #define WAIT_MS 60000
 
 /* Each undoes what the other did, in a unit that only the two know. */
@@ -43,11 +45,11 @@ struct contract {
 
 static struct hf_diag diag;
 
-static unsigned long nr_wanted(void)
+static unsigned long nr_wanted(unsigned long full, unsigned long small)
 {
 	const char *text = getenv("CONTRACT_SWITCHES");
 
-	return text ? strtoul(text, NULL, 0) : tap_is_full() ? 100000 : 300;
+	return text ? strtoul(text, NULL, 0) : tap_is_full() ? full : small;
 }
 
 static struct patch_file *patch_build(struct contract *contract, int unit)
@@ -76,7 +78,7 @@ static struct patch_file *patch_build(struct contract *contract, int unit)
 }
 
 /* Return: whether all is there. */
-static bool contract_open(struct contract *contract)
+static bool contract_open(struct contract *contract, const char *threads)
 {
 	char line[64];
 
@@ -88,7 +90,7 @@ static bool contract_open(struct contract *contract)
 	if (!contract->patches[0] || !contract->patches[1])
 		return false;
 	child_start(&contract->child, "threads");
-	child_say(&contract->child, THREADS);
+	child_say(&contract->child, threads);
 	return child_line(&contract->child, line, sizeof(line)) &&
 	       !strcmp(line, "ok");
 }
@@ -168,15 +170,14 @@ static int round_play(struct contract *contract)
 	return r;
 }
 
-TEST(never_mixed)
+static void play(const char *threads, unsigned long wanted, const char *row)
 {
-	unsigned long wanted = nr_wanted();
 	uint64_t began_ns = monotonic_ns();
 	struct contract contract;
 	bool unbroken;
 	int r = 0;
 
-	if (!contract_open(&contract)) {
+	if (!contract_open(&contract, threads)) {
 		contract_close(&contract);
 		TAP_FAIL("no target: %s", diag.message);
 	}
@@ -187,14 +188,26 @@ TEST(never_mixed)
 	       contract.nr_switches,
 	       (double)(monotonic_ns() - began_ns) / NS_PER_S,
 	       (double)contract.longest_ns / NS_PER_MS, contract.last);
-	tap_tried("consistency: a contract, 64 threads", contract.nr_switches,
-		  0, contract.nr_wrong + !unbroken, 0);
+	tap_tried(row, contract.nr_switches, 0, contract.nr_wrong + !unbroken,
+		  0);
 	contract_close(&contract);
 	if (r)
 		TAP_FAIL("after %lu switches: %d %s", contract.nr_switches, r,
 			 diag.message);
 	CHECK(unbroken);
 	CHECK_EQ(contract.nr_wrong, 0);
+}
+
+TEST(never_mixed)
+{
+	play(MOST_ASLEEP, nr_wanted(90000, 100),
+	     "consistency: a contract, 64 threads");
+}
+
+TEST(never_mixed_overloaded)
+{
+	play(MOST_AWAKE, nr_wanted(10000, 50),
+	     "consistency: a contract, 64 threads, overloaded");
 }
 
 int main(int argc, char **argv)
