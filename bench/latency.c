@@ -1,11 +1,13 @@
 /*
  * A load that knows how long each answer took.
  *
- *   latency PORT CONNECTIONS REQUEST
+ *   latency PORT CONNECTIONS RATE REQUEST
  *
- * Every connection sends REQUEST and "\r\n", waits for a line that ends so, and
- * sends again: as fast as the server is. Commands on standard input, one answer
- * line each:
+ * RATE times a second REQUEST and "\r\n" is sent, the connections taking turns,
+ * and a line that ends so is waited for. A request is due at its time, whether or
+ * not the one before has been answered: the wait counts from then, so that a
+ * server that stands still makes all those late that came meanwhile. With
+ * real-time priority, if it may. Commands on standard input, one answer line each:
  *   begin   forget what was measured
  *   end     "ANSWERS P50_NS P99_NS P999_NS MAX_NS"
  * A connection that ends, or an answer that is an error, ends the program.
@@ -14,6 +16,8 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +33,16 @@
 
 static struct connection {
 	int fd;
-	uint64_t sent_ns;
+	bool waiting;
+	uint64_t due_ns; /* the next request; of the last one while waiting */
 } connections[CONNECTIONS_MAX];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t counts[NR_UNITS + 1];
 static uint64_t nr_answers, longest_ns;
 static char request[256];
+static int nr_connections;
+static uint64_t period_ns; /* between two requests of one connection */
 static int events_fd;
 
 static uint64_t now_ns(void)
@@ -56,7 +63,7 @@ static void ask(struct connection *connection)
 {
 	size_t size = strlen(request);
 
-	connection->sent_ns = now_ns();
+	connection->waiting = true;
 	if (write(connection->fd, request, size) != (ssize_t)size)
 		die("write");
 }
@@ -82,17 +89,50 @@ static void answered(struct connection *connection)
 		die("answer");
 	if (n < 2 || text[n - 1] != '\n')
 		return;
-	note(now_ns() - connection->sent_ns);
-	ask(connection);
+	note(now_ns() - connection->due_ns);
+	connection->due_ns += period_ns;
+	connection->waiting = false;
+}
+
+/* Return: when the next one is due; UINT64_MAX: all are waiting. */
+static uint64_t ask_due(void)
+{
+	uint64_t next_ns = UINT64_MAX, now = now_ns();
+
+	for (int i = 0; i < nr_connections; i++) {
+		struct connection *connection = &connections[i];
+
+		if (connection->waiting)
+			continue;
+		if (connection->due_ns <= now)
+			ask(connection);
+		else if (connection->due_ns < next_ns)
+			next_ns = connection->due_ns;
+	}
+	return next_ns;
+}
+
+static int wait_until(uint64_t next_ns, struct epoll_event *events, int room)
+{
+	uint64_t now = now_ns();
+	struct timespec timeout = { 0 };
+
+	if (next_ns == UINT64_MAX)
+		return epoll_wait(events_fd, events, room, -1);
+	if (next_ns > now)
+		timeout.tv_nsec = (long)((next_ns - now) % 1000000000u);
+	return epoll_pwait2(events_fd, events, room, &timeout, NULL);
 }
 
 static void *drive(void *unused)
 {
+	const struct sched_param param = { .sched_priority = 10 };
 	struct epoll_event events[64];
 
 	(void)unused;
+	(void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &param);
 	for (;;) {
-		int nr = epoll_wait(events_fd, events, 64, -1);
+		int nr = wait_until(ask_due(), events, 64);
 
 		for (int i = 0; i < nr; i++)
 			answered(events[i].data.ptr);
@@ -100,7 +140,7 @@ static void *drive(void *unused)
 	return NULL;
 }
 
-static void begin(struct connection *connection, int port)
+static void begin(struct connection *connection, int port, uint64_t due_ns)
 {
 	const struct sockaddr_in address = {
 		.sin_family = AF_INET,
@@ -117,7 +157,7 @@ static void begin(struct connection *connection, int port)
 		die("connect");
 	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	epoll_ctl(events_fd, EPOLL_CTL_ADD, connection->fd, &event);
-	ask(connection);
+	connection->due_ns = due_ns;
 }
 
 /* The time within which @share of the answers came, in ns. */
@@ -157,17 +197,21 @@ static void obey(const char *line)
 
 int main(int argc, char **argv)
 {
-	int nr = argc > 3 ? atoi(argv[2]) : 0;
+	uint64_t now = now_ns(), gap_ns;
 	pthread_t thread;
 	char line[64];
 
-	if (nr < 1 || nr > CONNECTIONS_MAX)
+	if (argc < 5 || atoi(argv[2]) < 1 || atoi(argv[2]) > CONNECTIONS_MAX ||
+	    atoi(argv[3]) < 1)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	snprintf(request, sizeof(request), "%s\r\n", argv[3]);
+	nr_connections = atoi(argv[2]);
+	gap_ns = 1000000000u / (uint64_t)atoi(argv[3]);
+	period_ns = gap_ns * (uint64_t)nr_connections;
+	snprintf(request, sizeof(request), "%s\r\n", argv[4]);
 	events_fd = epoll_create1(EPOLL_CLOEXEC);
-	for (int i = 0; i < nr; i++)
-		begin(&connections[i], atoi(argv[1]));
+	for (int i = 0; i < nr_connections; i++)
+		begin(&connections[i], atoi(argv[1]), now + (uint64_t)i * gap_ns);
 	if (pthread_create(&thread, NULL, drive, NULL))
 		return 1;
 	puts("ready");
