@@ -7,6 +7,7 @@
 
 #define SPIN_NS 20000u
 #define NAP_MS 10
+#define TRIED_NS NS_PER_MS
 
 static struct patience patience_ns(uint64_t timeout_ns)
 {
@@ -38,9 +39,8 @@ static void child_signal(sigset_t *ret_set)
 }
 
 /*
- * SIGCHLD is blocked before the
- * look that precedes the first sleep, so no stop is missed; the naps are short
- * in case the signal is not sent (SA_NOCLDSTOP).
+ * SIGCHLD is blocked before the look that precedes the first sleep, so no stop is
+ * missed; the naps are short in case the signal is not sent (SA_NOCLDSTOP).
  */
 bool patience_pause(struct patience *patience)
 {
@@ -70,6 +70,12 @@ bool patience_pause(struct patience *patience)
 bool patience_sleeps(const struct patience *patience)
 {
 	return patience->spin_end_ns && monotonic_ns() >= patience->spin_end_ns;
+}
+
+bool patience_is_tried(const struct patience *patience)
+{
+	return patience->spin_end_ns &&
+	       monotonic_ns() >= patience->spin_end_ns + TRIED_NS;
 }
 
 void patience_end(struct patience *patience)

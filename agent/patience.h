@@ -38,8 +38,9 @@ void patience_renew(struct patience *patience);
 /* Between two looks. Return: false when the time is up. */
 bool patience_pause(struct patience *patience);
 
-/* Whether what we wait for takes longer than usual. */
+/* Whether what we wait for takes longer than usual; much longer. */
 bool patience_sleeps(const struct patience *patience);
+bool patience_is_tried(const struct patience *patience);
 
 /* As if nobody had waited. */
 void patience_end(struct patience *patience);

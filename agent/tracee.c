@@ -165,6 +165,33 @@ enum stop thread_poll(struct thread *thread)
 	return stop_decode(thread, status);
 }
 
+/* Of a tracee, its stops are told as well, whether asked for or not. */
+static siginfo_t thread_peek(const struct thread *thread)
+{
+	siginfo_t info = { 0 };
+
+	if (waitid(P_PID, (id_t)thread->tid, &info,
+		   WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL))
+		info.si_code = 0;
+	return info;
+}
+
+bool thread_has_execed(const struct thread *thread)
+{
+	const siginfo_t info = thread_peek(thread);
+
+	return info.si_code == CLD_TRAPPED &&
+	       info.si_status == (SIGTRAP | PTRACE_EVENT_EXEC << 8);
+}
+
+bool thread_has_ended(const struct thread *thread)
+{
+	const siginfo_t info = thread_peek(thread);
+
+	return info.si_code == CLD_EXITED || info.si_code == CLD_KILLED ||
+	       info.si_code == CLD_DUMPED;
+}
+
 void thread_interrupt(struct thread *thread)
 {
 	thread->awaited = true;

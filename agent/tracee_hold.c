@@ -113,6 +113,8 @@ int thread_await(struct tracee *tracee, struct thread *thread,
 		}
 		if (patience_sleeps(patience)) {
 			serve_all(tracee);
+			if (patience_is_tried(patience))
+				collect_ended(tracee);
 			if (leader_collect(tracee, thread))
 				break;
 		}
@@ -310,14 +312,37 @@ int tracee_hold_all(struct tracee *tracee, unsigned int timeout_ms,
 	return hold(tracee, true, timeout_ms, diag);
 }
 
-/*
- * A dormant thread that is killed is not seen to go, as one that was to be held
- * is: where all are dormant, they are asked. All of a process are killed alike.
- */
-static bool dormant_are_killed(const struct tracee *tracee)
+/* All of a process are killed alike, so one is asked. */
+static bool thread_is_killed(const struct tracee *tracee,
+			     const struct thread *thread)
 {
-	const struct thread *dormant = NULL;
 	struct thread_status status;
+
+	return thread_status_read(tracee->process, thread->tid, &status,
+				  NULL) ||
+	       strchr("ZX", status.state) ||
+	       (status.pending & 1ull << (SIGKILL - 1));
+}
+
+static bool leader_has_execed(struct tracee *tracee)
+{
+	struct thread *leader = tracee_find(tracee, tracee->process->pid);
+
+	if (!leader || !leader->dormant || !thread_has_execed(leader))
+		return false;
+	(void)thread_poll(leader);
+	tracee_replaced(tracee, leader);
+	return true;
+}
+
+/*
+ * Those that are dormant are not seen to be killed, as one that was to be held
+ * is, nor to be replaced: by an execve one takes the main thread's number. Where
+ * somebody is held, neither has happened.
+ */
+static bool dormant_are_gone(struct tracee *tracee)
+{
+	struct thread *dormant = NULL;
 
 	for (size_t i = 0; i < tracee->nr_threads; i++) {
 		if (tracee->threads[i].state == THREAD_HELD)
@@ -325,11 +350,8 @@ static bool dormant_are_killed(const struct tracee *tracee)
 		if (tracee->threads[i].dormant)
 			dormant = &tracee->threads[i];
 	}
-	return dormant &&
-	       (thread_status_read(tracee->process, dormant->tid, &status,
-				   NULL) ||
-		strchr("ZX", status.state) ||
-		(status.pending & 1ull << (SIGKILL - 1)));
+	return dormant && (leader_has_execed(tracee) ||
+			   thread_is_killed(tracee, dormant));
 }
 
 int tracee_hold_awake(struct tracee *tracee, unsigned int timeout_ms,
@@ -341,7 +363,7 @@ int tracee_hold_awake(struct tracee *tracee, unsigned int timeout_ms,
 	for (size_t i = 0; i < tracee->nr_threads; i++)
 		tracee->threads[i].awaited |= tracee->threads[i].dormant;
 	r = hold(tracee, false, timeout_ms, diag);
-	if (r || !dormant_are_killed(tracee))
+	if (r || !dormant_are_gone(tracee))
 		return r;
 	tracee_release_all(tracee);
 	return tracee_ended(tracee, diag);

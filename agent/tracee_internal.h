@@ -50,6 +50,13 @@ void thread_gone(struct thread *thread);
 enum stop thread_poll(struct thread *thread);
 
 /*
+ * What a running thread came to, which is still to be waited for: the stop of an
+ * execve; its end.
+ */
+bool thread_has_execed(const struct thread *thread);
+bool thread_has_ended(const struct thread *thread);
+
+/*
  * The thread will stop or end; which of it, and at which stop first, only
  * waiting tells.
  */
@@ -112,6 +119,9 @@ void serve_all(struct tracee *tracee);
 
 /* The same, sooner done where nearly all of many threads sleep. */
 void serve_stopped(struct tracee *tracee);
+
+/* Notes which dormant threads have ended, and lets the kernel forget them. */
+void collect_ended(struct tracee *tracee);
 
 /* --- tracee_hold.c ------------------------------------------------------- */
 

@@ -120,6 +120,20 @@ void serve_stopped(struct tracee *tracee)
 	}
 }
 
+/*
+ * An execve of one thread kills the others, and waits until whoever traces them
+ * has seen that: dormant ones that nobody answers for the time being, too.
+ */
+void collect_ended(struct tracee *tracee)
+{
+	for (size_t i = 0; i < tracee->nr_threads; i++) {
+		struct thread *thread = &tracee->threads[i];
+
+		if (thread->dormant && thread_has_ended(thread))
+			(void)thread_poll(thread);
+	}
+}
+
 void tracee_serve(struct tracee *tracee, unsigned int duration_us)
 {
 	struct patience patience = patience_sleeping_us(duration_us);

@@ -717,6 +717,54 @@ TEST(exec_while_traced)
 	session_end(&s);
 }
 
+/* Execs when there is the file of that name; until then it does not sleep. */
+static void *exec_when_there(void *path)
+{
+	while (access(path, F_OK))
+		;
+	execlp("sleep", "sleep", "1000", NULL);
+	return NULL;
+}
+
+static void exec_beside_sleepers(void *path)
+{
+	pthread_t threads[2];
+
+	pthread_create(&threads[0], NULL, sleep_for_ever, NULL);
+	pthread_create(&threads[1], NULL, exec_when_there, path);
+	puts("ready");
+	sleep_for_ever(NULL);
+}
+
+/* The kernel ends the dormant ones, and waits until we have seen that. */
+TEST(exec_beside_dormant)
+{
+	char path[] = "/tmp/exec_beside_dormant.XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC), nr_visited = 0;
+	struct session s;
+
+	CHECK(fd >= 0);
+	close(fd);
+	unlink(path);
+	child_fork(&s.child, exec_beside_sleepers, path);
+	CHECK_DONE(session_open(&s));
+	CHECK(child_wait_state(s.child.pid, "S"));
+	CHECK_DONE(session_seize(&s));
+	while (nr_visited < 2)
+		CHECK_DONE(tracee_visit_sleepers(s.tracee, visit_and_count,
+						 &nr_visited, &diag));
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	CHECK(child_wait_state(s.child.pid, "Z"));
+	CHECK_EQ(tracee_hold_awake(s.tracee, TIMEOUT_MS, &diag), -ESRCH);
+	CHECK_CONTAINS(diag.message, "exec");
+	session_release(&s);
+	unlink(path);
+	for (int i = 0; i < 5000 && !became(s.child.pid, "sleep"); i++)
+		usleep(1000);
+	CHECK(became(s.child.pid, "sleep"));
+	session_end(&s);
+}
+
 /* --- refusals and time-outs ---------------------------------------------- */
 
 static void trace_it(void *argument)
