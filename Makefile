@@ -34,6 +34,7 @@ incdir   ?= $(prefix)/include
 libdir   ?= $(prefix)/lib/hotfix
 sysconfdir ?= /etc
 docdir   ?= $(prefix)/share/doc/hotfix
+datadir  ?= $(prefix)/share
 
 SAN      ?=
 O        ?= build$(if $(SAN),-san)
@@ -123,7 +124,7 @@ DEB_BUILD := gcc make pkg-config libelf-dev libdw-dev libcapstone-dev \
 DEB_TEST  := perl procps curl python3 musl-tools gdb binutils file dwz \
 	     g++ clang lld cmake ninja-build ccache libtool-bin bison flex minisign \
 	     libseccomp-dev libjemalloc2 libtcmalloc-minimal4 strace valgrind \
-	     linux-perf qemu-user
+	     linux-perf qemu-user zsh fish
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: all deps check-deps demo check check-unit check-live check-real bench \
@@ -140,6 +141,8 @@ deps:
 			-o DPkg::Lock::Timeout=300 $$missing; \
 	fi
 
+COMPLETION_DIRS := bash-completion/completions fish/vendor_completions.d zsh/site-functions
+
 install: all
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libdir) $(DESTDIR)$(incdir)/hotfix $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 $(DESTDIR)$(docdir)
 	install -m 755 $(O)/hotfix $(O)/hotfix-build $(DESTDIR)$(bindir)
@@ -149,6 +152,12 @@ install: all
 	install -m 644 man/*.1 $(DESTDIR)$(mandir)/man1
 	install -m 644 man/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 644 README.md $(DESTDIR)$(docdir)
+	install -d $(addprefix $(DESTDIR)$(datadir)/,$(COMPLETION_DIRS))
+	for p in hotfix hotfix-build; do \
+		install -m 644 completions/hotfix.bash $(DESTDIR)$(datadir)/bash-completion/completions/$$p; \
+		install -m 644 completions/hotfix.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/$$p.fish; \
+	done
+	install -m 644 completions/_hotfix $(DESTDIR)$(datadir)/zsh/site-functions
 
 clean:
 	rm -rf build build-san compile_commands.json
