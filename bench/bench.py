@@ -142,11 +142,11 @@ def pause_rounds(target, fix, rounds):
 
 
 def pause_figures(rounds):
-    """In us: median, 99th percentile and maximum of the gap, its median without any
+    """In us: median, 99th percentile and maximum of the gap, the same without any
     work, and by how much the sleepers were later than without."""
     gaps, late, quiet_gaps, quiet_late = ([v / 1000 for v in c] for c in zip(*rounds))
     return (statistics.median(gaps), percentile(gaps, .99), max(gaps),
-            statistics.median(quiet_gaps),
+            statistics.median(quiet_gaps), percentile(quiet_gaps, .99), max(quiet_gaps),
             max(0, statistics.median(late) - statistics.median(quiet_late)))
 
 
@@ -167,9 +167,9 @@ def draw_pause(table):
 def bench_pause(rounds=int(os.environ.get("ROUNDS", 25))):
     """What threads feel, for growing numbers of them: one runs, the rest sleep."""
     fix = build_fix("heartbeat")
-    names = ("median", "p99", "max", "quiet", "late")
-    print("pause: the largest gap of a running thread in each of %d rounds, and beside it the\n"
-          "pause: median of times as long without patching; how much later sleeping threads\n"
+    names = ("median", "p99", "max", "(quiet)", "(p99)", "(max)", "late")
+    print("pause: the largest gap of a running thread in each of %d rounds, and in brackets\n"
+          "pause: that of times as long without patching; how much later sleeping threads\n"
           "pause: wake, 99th percentile of them; us" % rounds)
     print("%8s %8s" % ("threads", "") + "".join("%9s" % name for name in names))
     table = {}

@@ -13,4 +13,4 @@ set multiplot layout 1,2
 set title "the running thread stands still (median)"
 plot for [i=0:ARG3-1] ARG1 index i using 1:($2 < 1 ? 1 : $2) with linespoints linewidth 2 title columnheader(1)
 set title "a sleeping thread wakes later (p99 of them)"
-plot for [i=0:ARG3-1] ARG1 index i using 1:($6 < 1 ? 1 : $6) with linespoints linewidth 2 title columnheader(1)
+plot for [i=0:ARG3-1] ARG1 index i using 1:($8 < 1 ? 1 : $8) with linespoints linewidth 2 title columnheader(1)
