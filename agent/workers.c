@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/io.h"
 #include "busy.h"
 
 #define WORKERS_MAX 16
@@ -43,39 +44,12 @@ struct message {
 	size_t nr;
 };
 
-static bool send_all(int fd, const void *data, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t n = write(fd, (const char *)data + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
-	return true;
-}
-
-static bool receive_all(int fd, void *data, size_t size)
-{
-	for (size_t done = 0; done < size;) {
-		ssize_t n = read(fd, (char *)data + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += (size_t)n;
-	}
-	return true;
-}
-
 static bool text_send(int fd, const char *text)
 {
 	size_t size = strlen(text) + 1;
 
-	return send_all(fd, &size, sizeof(size)) && send_all(fd, text, size);
+	return !write_full(fd, &size, sizeof(size)) &&
+	       !write_full(fd, text, size);
 }
 
 static char *text_receive(int fd)
@@ -83,10 +57,10 @@ static char *text_receive(int fd)
 	size_t size;
 	char *text;
 
-	if (!receive_all(fd, &size, sizeof(size)))
+	if (read_full(fd, &size, sizeof(size)))
 		return NULL;
 	text = malloc(size);
-	if (text && !receive_all(fd, text, size)) {
+	if (text && read_full(fd, text, size)) {
 		free(text);
 		return NULL;
 	}
@@ -95,14 +69,14 @@ static char *text_receive(int fd)
 
 static bool report_send(int fd, const struct operation_report *report)
 {
-	bool sent = send_all(fd, report, sizeof(*report)) &&
-		    send_all(fd, report->sites,
-			     report->nr_sites * sizeof(*report->sites));
+	bool sent = !write_full(fd, report, sizeof(*report)) &&
+		    !write_full(fd, report->sites,
+				report->nr_sites * sizeof(*report->sites));
 
 	for (size_t i = 0; sent && i < report->nr_replaced; i++)
 		sent = text_send(fd, report->replaced[i]);
 	if (sent && report->busy)
-		sent = send_all(fd, report->busy, sizeof(*report->busy));
+		sent = !write_full(fd, report->busy, sizeof(*report->busy));
 	return sent;
 }
 
@@ -112,7 +86,7 @@ static bool busy_receive(int fd, struct operation_report *report, bool is_there)
 		return true;
 	report->busy = malloc(sizeof(*report->busy));
 	return report->busy &&
-	       receive_all(fd, report->busy, sizeof(*report->busy));
+	       !read_full(fd, report->busy, sizeof(*report->busy));
 }
 
 /* What was received of it is to be released, also in failure. */
@@ -121,7 +95,7 @@ static bool report_receive(int fd, struct operation_report *report)
 	size_t nr_sites, nr_replaced;
 	bool has_busy;
 
-	if (!receive_all(fd, report, sizeof(*report))) {
+	if (read_full(fd, report, sizeof(*report))) {
 		memset(report, 0, sizeof(*report));
 		return false;
 	}
@@ -133,7 +107,7 @@ static bool report_receive(int fd, struct operation_report *report)
 	report->sites = calloc(nr_sites + 1, sizeof(*report->sites));
 	report->replaced = calloc(nr_replaced + 1, sizeof(*report->replaced));
 	if (!report->sites || !report->replaced ||
-	    !receive_all(fd, report->sites, nr_sites * sizeof(*report->sites)))
+	    read_full(fd, report->sites, nr_sites * sizeof(*report->sites)))
 		return false;
 	report->nr_sites = nr_sites;
 	for (size_t i = 0; i < nr_replaced; i++) {
@@ -149,7 +123,7 @@ static bool result_send(int fd, size_t index, const struct batch_result *result)
 {
 	const struct message message = { index, result->error, result->diag,
 					 result->nr };
-	bool sent = send_all(fd, &message, sizeof(message));
+	bool sent = !write_full(fd, &message, sizeof(message));
 
 	for (size_t i = 0; sent && i < result->nr; i++)
 		sent = report_send(fd, &result->reports[i]);
@@ -161,7 +135,7 @@ static bool result_receive(int fd, struct batch_result *results, size_t nr)
 	struct message message;
 	struct batch_result *result;
 
-	if (!receive_all(fd, &message, sizeof(message)) || message.index >= nr)
+	if (read_full(fd, &message, sizeof(message)) || message.index >= nr)
 		return false;
 	result = &results[message.index];
 	result->error = message.error;

@@ -103,40 +103,63 @@ int file_read(int dirfd, const char *path, size_t limit,
 	return file_read_open(fd, path, limit, ret_buffer, diag);
 }
 
+/* What one read or write came to. Return: whether to go on; else in @ret. */
+static bool goes_on(ssize_t n, size_t *done, int *ret)
+{
+	if (n < 0 && errno == EINTR)
+		return true;
+	if (n > 0)
+		*done += (size_t)n;
+	else
+		*ret = n < 0 ? -errno : -EIO;
+	return n > 0;
+}
+
+int read_full(int fd, void *data, size_t size)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (done < size &&
+	       goes_on(read(fd, (uint8_t *)data + done, size - done), &done, &r))
+		;
+	return r;
+}
+
+int write_full(int fd, const void *data, size_t size)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (done < size &&
+	       goes_on(write(fd, (const uint8_t *)data + done, size - done),
+		       &done, &r))
+		;
+	return r;
+}
+
 int read_full_at(int fd, void *data, size_t size, off_t offset)
 {
 	size_t done = 0;
+	int r = 0;
 
-	while (done < size) {
-		ssize_t n = pread(fd, (uint8_t *)data + done, size - done,
-				  offset + (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;
-		done += (size_t)n;
-	}
-	return 0;
+	while (done < size &&
+	       goes_on(pread(fd, (uint8_t *)data + done, size - done,
+			     offset + (off_t)done),
+		       &done, &r))
+		;
+	return r;
 }
 
 int write_full_at(int fd, const void *data, size_t size, off_t offset)
 {
 	size_t done = 0;
+	int r = 0;
 
-	while (done < size) {
-		ssize_t n = pwrite(fd, (const uint8_t *)data + done,
-				   size - done, offset + (off_t)done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EIO;
-		done += (size_t)n;
-	}
-	return 0;
+	while (done < size &&
+	       goes_on(pwrite(fd, (const uint8_t *)data + done, size - done,
+			      offset + (off_t)done),
+		       &done, &r))
+		;
+	return r;
 }

@@ -35,6 +35,10 @@ int file_read(int dirfd, const char *path, size_t limit,
 int file_read_open(int fd, const char *path, size_t limit,
 		   struct buffer *ret_buffer, struct hf_diag *diag);
 
+/* From where @fd stands, of pipes as well; errors as of the next two. */
+int read_full(int fd, void *data, size_t size);
+int write_full(int fd, const void *data, size_t size);
+
 /* Return: 0 when all @size bytes were read; -EIO at an early end; -errno. */
 int read_full_at(int fd, void *data, size_t size, off_t offset);
 

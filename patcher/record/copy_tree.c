@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 
 #include "../../lib/cleanup.h"
+#include "../../lib/io.h"
 #include "../array.h"
 #include "../command.h"
 #include "tree_walk.h"
@@ -110,15 +111,12 @@ static int copy_piecewise(int from, int to)
 
 	if (!piece)
 		return -ENOMEM;
-	while ((nr = read(from, piece, PIECE_SIZE)) > 0)
-		for (ssize_t done = 0; done < nr;) {
-			ssize_t put = write(to, piece + done,
-					    (size_t)(nr - done));
+	while ((nr = read(from, piece, PIECE_SIZE)) > 0) {
+		int r = write_full(to, piece, (size_t)nr);
 
-			if (put < 0)
-				return -errno;
-			done += put;
-		}
+		if (r < 0)
+			return r;
+	}
 	return nr < 0 ? -errno : 0;
 }
 

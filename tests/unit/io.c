@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../lib/cleanup.h"
@@ -107,6 +108,32 @@ TEST(full_reads_and_writes)
 	CHECK_EQ(write_full_at(fd, bytes, 8, 100), 0);
 	CHECK_EQ(read_full_at(fd, bytes, 8, 100), 0);
 	CHECK_EQ(write_full_at(-1, bytes, 8, 3), -EBADF);
+}
+
+/* More than a pipe holds: neither end is done at one go. */
+TEST(full_through_a_pipe)
+{
+	static uint8_t sent[300000], received[300000];
+	int ends[2], status;
+	pid_t writer;
+
+	for (size_t i = 0; i < sizeof(sent); i++)
+		sent[i] = (uint8_t)(i * 7 / 5);
+	CHECK_EQ(pipe(ends), 0);
+	writer = fork();
+	if (!writer) {
+		close(ends[0]);
+		_exit(write_full(ends[1], sent, sizeof(sent)) ? 1 : 0);
+	}
+	close(ends[1]);
+	CHECK_EQ(read_full(ends[0], received, sizeof(received)), 0);
+	CHECK(!memcmp(received, sent, sizeof(sent)));
+	CHECK_EQ(read_full(ends[0], received, 1), -EIO);
+	close(ends[0]);
+	CHECK_EQ(waitpid(writer, &status, 0), writer);
+	CHECK_EQ(status, 0);
+	CHECK_EQ(read_full(-1, received, 1), -EBADF);
+	CHECK_EQ(write_full(-1, sent, 1), -EBADF);
 }
 
 int main(int argc, char **argv)
