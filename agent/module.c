@@ -146,13 +146,12 @@ static int module_measure(struct module *module, const struct headers *headers,
 static int notes_read(const struct process *process, const struct range *range,
 		      uint64_t alignment, struct build_id *ret_id)
 {
-	owned(free_p) uint8_t *notes = NULL;
+	/* No allocation: to lack memory must not look like lacking a build-id. */
+	uint8_t notes[NOTES_SIZE_MAX];
 	uint64_t size = range->end - range->start;
 
-	if (!size || size > NOTES_SIZE_MAX)
-		return -ENOENT;
-	notes = malloc(size);
-	if (!notes || process_read(process, range->start, notes, size))
+	if (!size || size > sizeof(notes) ||
+	    process_read(process, range->start, notes, size))
 		return -ENOENT;
 	return build_id_from_notes(notes, size, alignment, ret_id);
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "capstone_open.h"
 #include "cleanup.h"
 
 struct insn_decoder {
@@ -20,18 +21,15 @@ struct insn_decoder {
 	csh facts;
 	csh text;
 	cs_insn *scratch;
+	cs_insn *text_scratch;
 };
 
 void insn_decoder_free(struct insn_decoder *decoder)
 {
 	if (!decoder)
 		return;
-	if (decoder->scratch)
-		cs_free(decoder->scratch, 1);
-	if (decoder->text)
-		cs_close(&decoder->text);
-	if (decoder->facts)
-		cs_close(&decoder->facts);
+	capstone_close(&decoder->facts, decoder->scratch);
+	capstone_close(&decoder->text, decoder->text_scratch);
 	free(decoder);
 }
 DEFINE_CLEANUP(struct insn_decoder, insn_decoder_free)
@@ -39,15 +37,15 @@ DEFINE_CLEANUP(struct insn_decoder, insn_decoder_free)
 static int decoder_open(struct insn_decoder *decoder)
 {
 	const struct arch *arch = decoder->arch;
+	int r = capstone_open(arch, true, &decoder->facts, &decoder->scratch);
 
-	if (cs_open(arch->capstone_arch, arch->capstone_mode,
-		    &decoder->facts) ||
-	    cs_open(arch->capstone_arch, arch->capstone_mode, &decoder->text) ||
-	    cs_option(decoder->facts, CS_OPT_DETAIL, CS_OPT_ON) ||
+	if (r == 0)
+		r = capstone_open(arch, false, &decoder->text,
+				  &decoder->text_scratch);
+	if (r == 0 &&
 	    cs_option(decoder->text, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT))
-		return -ENOTSUP;
-	decoder->scratch = cs_malloc(decoder->facts);
-	return decoder->scratch ? 0 : -ENOMEM;
+		r = -ENOTSUP;
+	return r;
 }
 
 int insn_decoder_new(const struct arch *arch, struct insn_decoder **ret_decoder,
@@ -170,6 +168,7 @@ int insn_format(struct insn_decoder *decoder, const uint8_t *code, size_t size,
 		hf_addr address, char *ret_text, size_t text_size,
 		size_t *ret_insn_size)
 {
+	cs_insn *raw;
 	struct insn insn;
 	int r;
 
@@ -177,13 +176,12 @@ int insn_format(struct insn_decoder *decoder, const uint8_t *code, size_t size,
 	r = insn_decode(decoder, code, size, address, &insn);
 	if (r < 0)
 		return r;
-	if (!cs_disasm_iter(decoder->text, &code, &size, &address,
-			    decoder->scratch) ||
-	    decoder->scratch->size != insn.size)
+	raw = decoder->text_scratch;
+	if (!cs_disasm_iter(decoder->text, &code, &size, &address, raw) ||
+	    raw->size != insn.size)
 		return -EILSEQ;
-	snprintf(ret_text, text_size, "%s%s%s", decoder->scratch->mnemonic,
-		 decoder->scratch->op_str[0] ? " " : "",
-		 decoder->scratch->op_str);
+	snprintf(ret_text, text_size, "%s%s%s", raw->mnemonic,
+		 raw->op_str[0] ? " " : "", raw->op_str);
 	*ret_insn_size = insn.size;
 	return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "../lib/capstone_open.h"
 #include "../lib/cleanup.h"
 #include "array.h"
 
@@ -204,19 +205,14 @@ int registers_scan(const struct arch *arch, const uint8_t *code, size_t size,
 		   hf_addr address, struct register_use *ret_use)
 {
 	struct register_use use = { 0 };
-	cs_insn *insn = NULL;
+	cs_insn *insn;
 	csh handle;
-	int r = -ENOMEM;
+	int r = capstone_open(arch, true, &handle, &insn);
 
-	if (cs_open(arch->capstone_arch, arch->capstone_mode, &handle))
-		return -ENOTSUP;
-	if (!cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON))
-		insn = cs_malloc(handle);
-	if (insn) {
-		r = scan(handle, insn, code, size, address, &use);
-		cs_free(insn, 1);
-	}
-	cs_close(&handle);
+	if (r)
+		return r;
+	r = scan(handle, insn, code, size, address, &use);
+	capstone_close(&handle, insn);
 	if (r)
 		registers_release(&use);
 	else
