@@ -321,6 +321,9 @@ int remote_step(struct remote *remote, unsigned int timeout_ms,
 			break; /* job control stops us no more than others */
 		case THREAD_EVENT_SIGNAL:
 			number = thread->pending_signal;
+			/* Kept and sent later, it would undo a SIGCONT. */
+			if (number == SIGSTOP)
+				break; /* to be taken */
 			thread->pending_signal = 0;
 			if (!thread_signal_was_sent(thread))
 				return thread_raised(remote, number, diag);

@@ -731,6 +731,28 @@ TEST(stopped_target)
 	session_end(&s);
 }
 
+/* The order of signals stays: what SIGCONT has ended does not begin again. */
+TEST(stopped_meanwhile)
+{
+	struct session s;
+
+	child_fork(&s.child, watch_itself, NULL);
+	CHECK_DONE(session_open(&s));
+	for (int i = 0; i < 10; i++) {
+		CHECK_DONE(session_begin(&s));
+		kill(s.child.pid, SIGSTOP);
+		CHECK_EQ(call0(&s, SYS_getpid), s.child.pid);
+		if (i % 2)
+			kill(s.child.pid, SIGCONT);
+		CHECK_EQ(call0(&s, SYS_getpid), s.child.pid);
+		CHECK_DONE(session_finish(&s));
+		CHECK(child_wait_state(s.child.pid, i % 2 ? "S" : "T"));
+		kill(s.child.pid, SIGCONT);
+		CHECK_EQ(nr_changes(&s.child), 0);
+	}
+	session_end(&s);
+}
+
 /* A filter that kills for memfd_create. */
 static void under_filter(void *argument)
 {
@@ -867,61 +889,79 @@ static int sweep(struct session *s, bool *ret_found)
 	return r;
 }
 
+/*
+ * The target is a copy of us with our stack, where the last death has left
+ * addresses of the stub: whoever looks there must not find them.
+ */
+static __attribute__((noinline)) void stack_wipe(void)
+{
+	volatile uint8_t wiped[128 << 10];
+
+	for (size_t i = 0; i < sizeof(wiped); i++)
+		wiped[i] = 0;
+}
+
+static __attribute__((noinline)) void agent_dies(enum death death)
+{
+	struct doomed doomed = { .death = death };
+	struct snapshot before;
+	struct session s;
+	struct child agent;
+	bool present, found;
+	uint64_t waiting = 0;
+
+	printf("# death %d\n", (int)death);
+	CHECK_EQ(pipe(hook_pipe), 0);
+	doomed.function = FUNCTION(death == IN_FUNCTION ?
+					   hook_wait :
+					   hook_system_calls);
+	hook_saw = 0;
+	child_fork(&s.child, watch_itself, NULL);
+	CHECK_DONE(session_open(&s));
+	CHECK_EQ(snapshot_take(s.process, &before), 0);
+	doomed.pid = s.child.pid;
+	child_fork(&agent, agent_until, &doomed);
+	for (int i = 0; death == IN_FUNCTION && i < 5000 && !waiting;
+	     i++) {
+		usleep(1000);
+		CHECK_DONE(process_read(s.process, FUNCTION(&hook_saw),
+					&waiting, 8));
+	}
+	agent_kill(&agent);
+	CHECK_DONE(remote_stub_present(s.process, &present, &diag));
+	CHECK_EQ(present, true);
+	if (death == IN_FUNCTION) {
+		CHECK_EQ(waiting, 1);
+		CHECK_DONE(session_seize(&s));
+		CHECK_DONE(tracee_hold_all(s.tracee, TIMEOUT_MS,
+					   &diag));
+		CHECK_EQ(remote_sweep(s.tracee, &found, &diag),
+			 -EAGAIN);
+		CHECK_DONE(session_finish(&s));
+		CHECK_EQ(write(hook_pipe[1], "x", 1), 1);
+	}
+	CHECK_EQ(nr_changes(&s.child), 0);
+	/* Borrowing again works with the leftover in place. */
+	CHECK_DONE(session_begin(&s));
+	CHECK_EQ(call0(&s, SYS_getpid), s.child.pid);
+	CHECK_DONE(session_finish(&s));
+	CHECK_DONE(sweep(&s, &found));
+	CHECK_EQ(found, true);
+	CHECK_UNCHANGED(s.process, &before);
+	CHECK_DONE(sweep(&s, &found));
+	CHECK_EQ(found, false);
+	CHECK_EQ(nr_changes(&s.child), 0);
+	buffer_release(&before.maps);
+	session_end(&s);
+	close(hook_pipe[0]);
+	close(hook_pipe[1]);
+}
+
 TEST(agent_killed_at)
 {
 	for (enum death death = AT_BEGIN; death < NR_DEATHS; death++) {
-		struct doomed doomed = { .death = death };
-		struct snapshot before;
-		struct session s;
-		struct child agent;
-		bool present, found;
-		uint64_t waiting = 0;
-
-		printf("# death %d\n", (int)death);
-		CHECK_EQ(pipe(hook_pipe), 0);
-		doomed.function = FUNCTION(death == IN_FUNCTION ?
-						   hook_wait :
-						   hook_system_calls);
-		hook_saw = 0;
-		child_fork(&s.child, watch_itself, NULL);
-		CHECK_DONE(session_open(&s));
-		CHECK_EQ(snapshot_take(s.process, &before), 0);
-		doomed.pid = s.child.pid;
-		child_fork(&agent, agent_until, &doomed);
-		for (int i = 0; death == IN_FUNCTION && i < 5000 && !waiting;
-		     i++) {
-			usleep(1000);
-			CHECK_DONE(process_read(s.process, FUNCTION(&hook_saw),
-						&waiting, 8));
-		}
-		agent_kill(&agent);
-		CHECK_DONE(remote_stub_present(s.process, &present, &diag));
-		CHECK_EQ(present, true);
-		if (death == IN_FUNCTION) {
-			CHECK_EQ(waiting, 1);
-			CHECK_DONE(session_seize(&s));
-			CHECK_DONE(tracee_hold_all(s.tracee, TIMEOUT_MS,
-						   &diag));
-			CHECK_EQ(remote_sweep(s.tracee, &found, &diag),
-				 -EAGAIN);
-			CHECK_DONE(session_finish(&s));
-			CHECK_EQ(write(hook_pipe[1], "x", 1), 1);
-		}
-		CHECK_EQ(nr_changes(&s.child), 0);
-		/* Borrowing again works with the leftover in place. */
-		CHECK_DONE(session_begin(&s));
-		CHECK_EQ(call0(&s, SYS_getpid), s.child.pid);
-		CHECK_DONE(session_finish(&s));
-		CHECK_DONE(sweep(&s, &found));
-		CHECK_EQ(found, true);
-		CHECK_UNCHANGED(s.process, &before);
-		CHECK_DONE(sweep(&s, &found));
-		CHECK_EQ(found, false);
-		CHECK_EQ(nr_changes(&s.child), 0);
-		buffer_release(&before.maps);
-		session_end(&s);
-		close(hook_pipe[0]);
-		close(hook_pipe[1]);
+		stack_wipe();
+		agent_dies(death);
 	}
 }
 
