@@ -326,14 +326,16 @@ bool process_alive(const struct process *process)
 {
 	struct process_stat stat;
 	char path[32];
+	int r;
 
 	/*
 	 * Through /proc/PID/task, which is bound to the process: its main
 	 * thread may be a zombie while others live.
 	 */
 	snprintf(path, sizeof(path), "%d/stat", (int)process->pid);
-	if (process_stat_read(process->task, path, &stat))
-		return false;
+	r = process_stat_read(process->task, path, &stat);
+	if (r)
+		return !procfs_gone(r);
 	return !strchr("ZX", stat.state) || stat.nr_threads > 1;
 }
 

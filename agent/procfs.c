@@ -372,13 +372,20 @@ int auxv_read(const struct process *process, unsigned long type,
 	return r;
 }
 
+bool procfs_gone(int r)
+{
+	return r == -ENOENT || r == -ESRCH;
+}
+
 char thread_state_char(const struct process *process, pid_t tid)
 {
 	struct process_stat stat;
 	char path[32];
+	int r;
 
 	snprintf(path, sizeof(path), "%d/stat", (int)tid);
-	return process_stat_read(process->task, path, &stat) ?
-		       'X' :
-		       stat.state;
+	r = process_stat_read(process->task, path, &stat);
+	if (r)
+		return procfs_gone(r) ? 'X' : '?';
+	return stat.state;
 }

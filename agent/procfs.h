@@ -42,7 +42,14 @@ const struct mapping *mappings_find(const struct mappings *mappings,
 int threads_read(const struct process *process, pid_t **ret_tids,
 		 size_t *ret_nr, struct hf_diag *diag);
 
-/* As in /proc/PID/stat: S sleeps, R runs, ...; X when it is not there. */
+/*
+ * Whether @r, of reading a file of /proc, means that whom it is about has ended.
+ * Any other failure is ours, and says nothing: taken for an end, it would have a
+ * living thread run on without what was put there for it.
+ */
+bool procfs_gone(int r);
+
+/* As in /proc/PID/stat: S sleeps, R runs, ...; X: not there; ?: not known. */
 char thread_state_char(const struct process *process, pid_t tid);
 
 /* From /proc/PID/task/TID/status; unknown fields are 0. */

@@ -317,10 +317,11 @@ static bool thread_is_killed(const struct tracee *tracee,
 			     const struct thread *thread)
 {
 	struct thread_status status;
+	int r = thread_status_read(tracee->process, thread->tid, &status, NULL);
 
-	return thread_status_read(tracee->process, thread->tid, &status,
-				  NULL) ||
-	       strchr("ZX", status.state) ||
+	if (r)
+		return procfs_gone(r);
+	return strchr("ZX", status.state) ||
 	       (status.pending & 1ull << (SIGKILL - 1));
 }
 

@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -42,6 +43,30 @@ TEST(opens)
 	CHECK(process_alive(process));
 	child_end(&child);
 	CHECK(!process_alive(process));
+	process_free(process);
+}
+
+/* Without descriptors nothing can be read: that is not the process's end. */
+TEST(not_known_is_not_dead)
+{
+	struct rlimit before, none;
+	struct process *process;
+	struct child child;
+	bool alive;
+	char state;
+
+	child_fork(&child, wait_for_ever, NULL);
+	CHECK_EQ(process_open(child.pid, &process, &diag), 0);
+	CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+	alive = process_alive(process);
+	state = thread_state_char(process, child.pid);
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+	CHECK(alive);
+	CHECK_EQ(state, '?');
+	child_end(&child);
+	CHECK_EQ(thread_state_char(process, child.pid), 'X');
 	process_free(process);
 }
 
