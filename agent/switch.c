@@ -80,6 +80,7 @@ struct attempt {
 	uint64_t gather_from_ns; /* not before */
 	struct busy *busy; /* who was in the way */
 	bool leaving_free; /* in the last look: no thread refers to `leaving` */
+	struct tracee stood; /* where the threads stood at the switch; a copy */
 };
 
 static bool pause_exceeded(const struct attempt *attempt)
@@ -191,8 +192,26 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 }
 
 /*
+ * Where all threads stood when they were looked at: what is worked out of it
+ * takes milliseconds, and nobody is to wait for that.
+ */
+static void note_threads(struct attempt *attempt)
+{
+	const struct tracee *tracee = attempt->tracee;
+	size_t size = tracee->nr_threads * sizeof(*tracee->threads);
+
+	if (!attempt->request->nr_leaving)
+		return;
+	attempt->stood.threads = malloc(size);
+	if (!attempt->stood.threads)
+		return;
+	memcpy(attempt->stood.threads, tracee->threads, size);
+	attempt->stood.nr_threads = tracee->nr_threads;
+}
+
+/*
  * Which memory the threads' stacks are, by where they stood: the dead part of a
- * stack may hold old references for ever.
+ * stack may hold old references for ever. Return: whether that is known.
  */
 static bool note_stacks(struct attempt *attempt)
 {
@@ -203,7 +222,8 @@ static bool note_stacks(struct attempt *attempt)
 	free(target->stacks);
 	target->stacks = NULL;
 	target->nr_stacks = 0;
-	return !stack_own_parts(&target->mappings, attempt->tracee,
+	return attempt->stood.threads &&
+	       !stack_own_parts(&target->mappings, &attempt->stood,
 				&target->stacks, &target->nr_stacks, NULL);
 }
 
@@ -410,9 +430,11 @@ static int attempt_awake(struct attempt *attempt, struct hf_diag *diag)
 	else
 		tracee_release_all(attempt->tracee);
 	stop_ns = stop_note(attempt);
-	if (r == 0)
-		attempt->result->pause_ns = stop_ns;
-	return r;
+	if (r)
+		return r;
+	attempt->result->pause_ns = stop_ns;
+	note_threads(attempt);
+	return 0;
 }
 
 /*
@@ -443,14 +465,15 @@ static int attempt_trace(struct attempt *attempt, struct hf_diag *diag)
 static void attempt_untrace(struct attempt *attempt, int r)
 {
 	if (attempt->tracee) {
-		tracee_leave(attempt->tracee);
+		tracee_free(attempt->tracee);
 		urgency_end(&attempt->urgency);
 	}
+	attempt->tracee = NULL;
 	if (r == 0)
 		attempt->result->leaving_free =
 			attempt->leaving_free && note_stacks(attempt);
-	tracee_free(attempt->tracee);
-	attempt->tracee = NULL;
+	free(attempt->stood.threads);
+	attempt->stood.threads = NULL;
 	look_end(&attempt->look);
 }
 

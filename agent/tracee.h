@@ -100,14 +100,10 @@ int tracee_seize_thread(const struct process *process, pid_t tid,
 			struct tracee **ret_tracee);
 
 /**
- * tracee_leave() - let everything run and stop tracing
+ * tracee_free() - let everything run and stop tracing
  *
- * Never fails: what is gone is gone. Nothing is written to the target. The
- * threads' registers stay readable as they were last known.
+ * Never fails: what is gone is gone. Nothing is written to the target.
  */
-void tracee_leave(struct tracee *tracee);
-
-/* Leaves as well. */
 void tracee_free(struct tracee *tracee);
 DEFINE_CLEANUP(struct tracee, tracee_free)
 
@@ -159,7 +155,10 @@ int tracee_hold_awake(struct tracee *tracee, unsigned int timeout_ms,
  * They stay traced. */
 void tracee_release_all(struct tracee *tracee);
 
-/* The same, and they are traced no longer; dormant ones are, until the end. */
+/*
+ * The same, and they are traced no longer; dormant ones are, until the end. The
+ * registers of all stay as they were.
+ */
 void tracee_detach_held(struct tracee *tracee);
 
 /**

@@ -282,19 +282,12 @@ static bool some_run(const struct tracee *tracee)
 	return tracee->nr_newcomers;
 }
 
-void tracee_leave(struct tracee *tracee)
+void tracee_free(struct tracee *tracee)
 {
 	tracee_detach_held(tracee);
 	for (unsigned int ms = FREE_FIRST_MS;
 	     ms <= FREE_LAST_MS && some_run(tracee); ms *= 4)
 		detach_generations(tracee, ms);
-}
-
-void tracee_free(struct tracee *tracee)
-{
-	if (!tracee)
-		return;
-	tracee_leave(tracee);
 	free(tracee->newcomers);
 	free(tracee->threads);
 	free(tracee);
