@@ -28,10 +28,11 @@ int look_begin(struct look *look, const struct target *target,
 	       const struct range *leaving, size_t nr_leaving, bool scan_all,
 	       struct hf_diag *diag)
 {
+	struct unwinder *unwinder;
 	int r;
 
 	*look = (struct look){ 0 };
-	r = look_unwinder(target, &look->unwinder, diag);
+	r = look_unwinder(target, &unwinder, diag);
 	if (r < 0)
 		return r;
 	look->inside = (struct stack_query){
@@ -42,7 +43,7 @@ int look_begin(struct look *look, const struct target *target,
 		.nr_ranges = nr_ranges,
 		.return_probes = stack_return_probes(&target->mappings),
 		.scan_all = scan_all,
-		.unwinder = look->unwinder,
+		.unwinder = unwinder,
 	};
 	look->leaving = look->inside;
 	look->leaving.ranges = leaving;
@@ -53,7 +54,7 @@ int look_begin(struct look *look, const struct target *target,
 
 void look_end(struct look *look)
 {
-	unwinder_free(look->unwinder);
+	unwinder_free(look->inside.unwinder);
 	*look = (struct look){ 0 };
 }
 

@@ -14,10 +14,9 @@
 #define LOOK_REFERS 2 /* not that, but it refers to an image that leaves */
 
 struct look {
-	struct stack_query inside;
+	struct stack_query inside; /* its unwinder is ours */
 	struct stack_query leaving; /* of no ranges: nothing leaves */
 	struct stack_hit hit;	    /* of the last thread that was inside */
-	struct unwinder *unwinder;
 };
 
 /**

@@ -12,7 +12,7 @@
 #define HIGHEST_ADDRESS 0x7ffffffff000ull
 /*
  * Few numbers that programs keep lie here: most sizes and counters are smaller,
- * 1 GiB and 10^9 (tv_nsec) are, and times of day have been larger since 2021.
+ * 1 GiB and the largest tv_nsec among them; times of day, since 2021, are larger.
  */
 static const struct range rare_numbers = { 0x41000000, 0x60000000 };
 

@@ -54,20 +54,27 @@ TEST(pie_second_image)
 	CHECK_EQ(at, 0x555555550000 - 0x1000 - 0x2000);
 }
 
-/* 0x400000: not below it, where its numbers are, but above the heap. */
-TEST(non_pie)
+/* Near a program at 0x400000 whose heap ends there. */
+static int find_non_pie(hf_addr heap_end, uint64_t size, hf_addr *ret_address)
 {
 	struct mapping maps[] = {
 		MAP(0x400000, 0x4a0000, "/bin/server"),
-		MAP(0x4c0000, 0x4f0000, "[heap]"),
+		MAP(0x4c0000, heap_end, "[heap]"),
 		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
 	};
 	struct range near = { 0x400000, 0x4a0000 };
+
+	return find(maps, ARRAY_SIZE(maps), near, size, ret_address, NULL);
+}
+
+/* 0x400000: not below it, where its numbers are, but above the heap. */
+TEST(non_pie)
+{
 	hf_addr at;
 
-	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x10000, &at, NULL), 0);
+	CHECK_EQ(find_non_pie(0x4f0000, 0x10000, &at), 0);
 	CHECK_EQ(at, 0x60000000 - 0x10000);
-	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x1f000000, &at, NULL), 0);
+	CHECK_EQ(find_non_pie(0x4f0000, 0x1f000000, &at), 0);
 	CHECK_EQ(at, 0x41000000);
 }
 
@@ -92,33 +99,21 @@ TEST(non_pie_second_image)
 /* Where nothing is free there: right below the program, above the first MiB. */
 TEST(non_pie_below)
 {
-	struct mapping maps[] = {
-		MAP(0x400000, 0x4a0000, "/bin/server"),
-		MAP(0x4c0000, 0x60000000, "[heap]"),
-		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
-	};
-	struct range near = { 0x400000, 0x4a0000 };
 	hf_addr at;
 
-	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x10000, &at, NULL), 0);
+	CHECK_EQ(find_non_pie(0x60000000, 0x10000, &at), 0);
 	CHECK_EQ(at, 0x400000 - 0x1000 - 0x10000);
 	/* All but a page of it. */
-	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x2ff000, &at, NULL), 0);
+	CHECK_EQ(find_non_pie(0x60000000, 0x2ff000, &at), 0);
 	CHECK_EQ(at, 0x100000);
 }
 
 /* Too large for below: above, as far from the heap as the reach allows. */
 TEST(non_pie_above_heap)
 {
-	struct mapping maps[] = {
-		MAP(0x400000, 0x4a0000, "/bin/server"),
-		MAP(0x4c0000, 0x60000000, "[heap]"),
-		MAP(0x7ffff7d00000, 0x7ffff7f00000, "/lib/libc.so.6"),
-	};
-	struct range near = { 0x400000, 0x4a0000 };
 	hf_addr at;
 
-	CHECK_EQ(find(maps, ARRAY_SIZE(maps), near, 0x300000, &at, NULL), 0);
+	CHECK_EQ(find_non_pie(0x60000000, 0x300000, &at), 0);
 	CHECK_EQ(at, 0x400000 + PLACE_REACH - 0x300000);
 	CHECK(at >= 0x60000000 + PLACE_GROWTH_ROOM);
 }
