@@ -22,11 +22,10 @@ crowd_target() # NAME THREADS US spin|sleep|fork [DEPTH]
 	expect "start ${*:2}" started
 }
 
-# Calls since the last question were of one version, and all were right.
+# Calls that begin now are of one version, and all were right.
 calls_are() # old|new
 {
 	local old new bad
-	ask calls # those that were under way
 	ask calls
 	read -r old new bad <<<"$ANSWER"
 	is "$bad" 0 'wrong answers'

@@ -17,6 +17,8 @@ static enum { SPIN, SLEEP, FORK } manner;
 static pid_t process;
 static _Thread_local int stays;
 static atomic_ulong nr_calls[3]; /* by what they answered */
+static atomic_ulong nr_rounds[NR_THREADS_MAX]; /* of each thread */
+static int nr_threads;
 static atomic_int nr_bad, nr_running;
 static atomic_ulong longest_us; /* of a call, or between two */
 
@@ -83,11 +85,10 @@ static void clean_up(double *kept)
 #define KEPT double
 #endif
 
-static void *work_for_ever(void *unused)
+static void *work_for_ever(void *rounds)
 {
 	KEPT kept = 0.5;
 
-	(void)unused;
 	nr_running++;
 	for (int i = 0;; i++) {
 		int a = i % 10, b = i / 10 % 10, c = i / 100 % 10;
@@ -102,6 +103,7 @@ static void *work_for_ever(void *unused)
 			nr_bad++;
 		else
 			nr_calls[result / 1000]++;
+		++*(atomic_ulong *)rounds;
 	}
 	return NULL;
 }
@@ -129,28 +131,44 @@ static void *watch(void *unused)
 static void do_start(int nr, char **args)
 {
 	const char *how = nr > 3 ? args[3] : "spin";
-	int nr_threads = number(nr, args, 1);
 	pthread_t thread;
 
 	process = getpid();
+	nr_threads = number(nr, args, 1);
 	work_us = number(nr, args, 2);
 	manner = *how == 'f' ? FORK : strcmp(how, "spin") ? SLEEP : SPIN;
 	depth = number(nr, args, 4);
 	pthread_create(&thread, NULL, watch, NULL);
-	for (int i = 0; i < nr_threads && i < NR_THREADS_MAX; i++)
-		if (pthread_create(&thread, NULL, work_for_ever, NULL))
+	if (nr_threads > NR_THREADS_MAX)
+		nr_threads = NR_THREADS_MAX;
+	for (int i = 0; i < nr_threads; i++)
+		if (pthread_create(&thread, NULL, work_for_ever, &nr_rounds[i]))
 			_exit(4);
 	while (nr_running <= nr_threads || !nr_calls[1])
 		sched_yield();
 	answer("started");
 }
 
-/* Since the last time: calls of the old and of the new, answers that were wrong. */
+/* Until each thread has counted the call that it was in, returned or not. */
+static void await_rounds(void)
+{
+	unsigned long before[NR_THREADS_MAX];
+
+	for (int i = 0; i < nr_threads; i++)
+		before[i] = nr_rounds[i];
+	for (int i = 0; i < nr_threads; i++)
+		while (nr_rounds[i] == before[i])
+			sched_yield();
+}
+
+/* From now on: calls of the old and of the new, answers that were wrong. */
 static void do_calls(int nr, char **args)
 {
 	(void)nr, (void)args;
-	answer("%lu %lu %d", atomic_exchange(&nr_calls[1], 0),
-	       atomic_exchange(&nr_calls[2], 0), nr_bad);
+	await_rounds();
+	nr_calls[1] = nr_calls[2] = 0;
+	await_rounds();
+	answer("%lu %lu %d", nr_calls[1], nr_calls[2], nr_bad);
 }
 
 static void do_longest(int nr, char **args)
