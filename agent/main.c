@@ -7,11 +7,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/text.h"
 #include "batch.h"
 #include "cmd.h"
 #include "privileges.h"
@@ -130,7 +130,7 @@ int main(int argc, char **argv)
 
 	outputs_occupy();
 	privileges_reduce();
-	setlocale(LC_CTYPE, "");
+	text_ask_locale();
 	/* An output that takes no more is an error, and not our end. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

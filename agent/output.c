@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <langinfo.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +50,7 @@ void output_open(struct output *output, const char *command, const char *list,
 		.color = !json && color_wanted(STDOUT_FILENO),
 		.error_color = color_wanted(STDERR_FILENO),
 		.progress = !json && isatty(STDERR_FILENO),
-		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
+		.utf8 = text_is_utf8(),
 		.width = terminal_width(),
 		.out = stdout,
 		.err = stderr,

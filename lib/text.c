@@ -1,9 +1,26 @@
 #include "text.h"
 
 #include <langinfo.h>
+#include <locale.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+static bool utf8;
+
+void text_ask_locale(void)
+{
+	locale_t users = newlocale(LC_CTYPE_MASK, "", NULL);
+
+	utf8 = users && !strcmp(nl_langinfo_l(CODESET, users), "UTF-8");
+	if (users)
+		freelocale(users);
+}
+
+bool text_is_utf8(void)
+{
+	return utf8;
+}
 
 static bool continues(uint8_t byte)
 {
@@ -51,7 +68,6 @@ static bool has_bare_control(const uint8_t *text, size_t size)
 
 void text_clean(char *text, const char *but)
 {
-	const bool utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	size_t size;
 
 	for (uint8_t *at = (uint8_t *)text; *at; at += size) {

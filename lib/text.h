@@ -9,7 +9,18 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/*
+ * Once, as a program begins: whether its user's locale (locale(7), LC_CTYPE) has
+ * UTF-8, which is all that is needed of it. Kept open it would be a twentieth of
+ * the agent's memory.
+ */
+void text_ask_locale(void);
+
+/* Return: what text_ask_locale() found; false before. */
+bool text_is_utf8(void);
 
 /**
  * text_clean() - put '?' for every byte that must not reach a terminal

@@ -1,7 +1,6 @@
 #include "report.h"
 
 #include <jansson.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -379,7 +378,7 @@ static void print_json(const struct options *options,
 void report(const struct options *options, const struct several *several,
 	    int error, const struct hf_diag *diag)
 {
-	setlocale(LC_CTYPE, ""); /* which letters its terminal can show */
+	text_ask_locale();
 	for (size_t i = 0; i < several->nr; i++) {
 		const struct build *build = several->builds[i];
 

@@ -1,7 +1,7 @@
 /* What reaches a terminal of what others have written. */
 #include "../../lib/text.h"
 
-#include <locale.h>
+#include <stdlib.h>
 
 #include "../tap.h"
 
@@ -45,7 +45,9 @@ TEST(in_utf8)
 		  "a???b??? ???" },
 	};
 
-	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+	setenv("LC_ALL", "C.UTF-8", true);
+	text_ask_locale();
+	if (!text_is_utf8())
 		SKIP("there is no locale C.UTF-8");
 	CHECK_ALL(cases);
 }
@@ -60,7 +62,9 @@ TEST(in_another_locale)
 		{ "\x9b" "2J", "?2J" },
 	};
 
-	setlocale(LC_CTYPE, "C");
+	setenv("LC_ALL", "C", true);
+	text_ask_locale();
+	CHECK(!text_is_utf8());
 	CHECK_ALL(cases);
 }
 
