@@ -24,7 +24,7 @@ test_spawning_without_pause()
 	start_target threads
 	fix_value two threads 2
 	expect 'spawn 3' ok
-	for ((i = 0; i < 10; i++)); do
+	for ((i = 0; i < 20; i++)); do
 		hotfix apply "$FIX" -p $PID --wait 10s
 		expect value 2
 		expect rounds 'broken 0'
