@@ -315,6 +315,8 @@ int process_open(pid_t pid, struct process **ret_process, struct hf_diag *diag)
 
 void process_free(struct process *process)
 {
+	if (!process)
+		return;
 	close_p(&process->mem);
 	close_p(&process->task);
 	close_p(&process->dir);
