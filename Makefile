@@ -121,7 +121,7 @@ include bench/bench.mk
 
 DEB_BUILD := gcc make pkg-config libelf-dev libdw-dev libcapstone-dev \
 	     libunwind-dev libjansson-dev libsodium-dev patch diffutils
-DEB_TEST  := perl procps curl python3 musl-tools gdb binutils file dwz \
+DEB_TEST  := perl procps curl python3 python3-fusepy musl-tools gdb binutils file dwz \
 	     g++ clang lld cmake ninja-build ccache libtool-bin bison flex minisign \
 	     libseccomp-dev libjemalloc2 libtcmalloc-minimal4 strace valgrind \
 	     linux-perf qemu-user zsh fish

@@ -110,20 +110,20 @@ static uint64_t sighting_since(struct busy *busy, pid_t tid)
 	return busy->look_ns;
 }
 
-/* What can be had of it: a stack may end before the copy does. */
+/* What is there of it: a stack may end before the copy does. */
 static void stack_copy(const struct process *process, struct seen *seen)
 {
 	hf_addr start = seen->thread.regs.rsp;
 	size_t size = STACK_COPY_SIZE;
-	size_t page = HF_PAGE_SIZE - start % HF_PAGE_SIZE;
 
 	seen->stack_size = 0;
-	if (process_read(process, start, seen->stack, size)) {
-		size = page < size ? page : size;
-		if (process_read(process, start, seen->stack, size))
+	while (!pages_present(process, &(struct range){ start, start + size })) {
+		if (size < STACK_COPY_SIZE)
 			return;
+		size = HF_PAGE_SIZE - start % HF_PAGE_SIZE;
 	}
-	seen->stack_size = size;
+	if (!process_peek(process, start, seen->stack, size))
+		seen->stack_size = size;
 }
 
 void busy_see(struct busy *busy, const struct thread *thread,

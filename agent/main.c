@@ -15,6 +15,7 @@
 #include "batch.h"
 #include "cmd.h"
 #include "privileges.h"
+#include "stall.h"
 
 static const struct command *const commands[] = {
 	&command_apply, &command_revert, &command_status,
@@ -56,12 +57,34 @@ static enum hf_exit help_finish(void)
 	return HF_EXIT_FAILED;
 }
 
+struct running {
+	const struct command *command;
+	struct output *output;
+};
+
+/* The thread that works stands in the kernel: what is here is in no use. */
+static int stalled(void *context, pid_t pid, struct hf_diag *diag)
+{
+	const struct running *running = context;
+	enum hf_exit status = HF_EXIT_FAILED;
+
+	if (running->command->changes_processes) {
+		status = HF_EXIT_INTERRUPTED;
+		hf_hint(diag, "then undo what was begun: hotfix recover -p %d",
+			(int)pid);
+	}
+	return (int)output_close(
+		running->output,
+		output_failure(running->output, diag, status));
+}
+
 static enum hf_exit command_run(const struct command *command, int argc,
 				char **argv)
 {
 	struct command_line line;
 	struct hf_diag diag = { 0 };
 	struct output output;
+	struct running running = { command, &output };
 	enum hf_exit status;
 	int r;
 
@@ -79,6 +102,7 @@ static enum hf_exit command_run(const struct command *command, int argc,
 		command_help(command, stdout);
 		status = help_finish();
 	} else {
+		stall_on_end(stalled, &running);
 		if (command->changes_processes) {
 			signals_block();
 			line.operation.give_up = signal_is_waiting;

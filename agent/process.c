@@ -11,14 +11,17 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "../lib/io.h"
 #include "../lib/text.h"
 #include "procfs.h"
+#include "stall.h"
 
 #define PF_KTHREAD 0x00200000u
 #define STAT_SIZE_MAX 4096
 #define STATUS_SIZE_MAX 65536
+#define NR_PAGES_AWAITED 64
 
 /* Fields of "stat" are counted from 1; these stand behind the command. */
 enum {
@@ -309,6 +312,7 @@ int process_open(pid_t pid, struct process **ret_process, struct hf_diag *diag)
 		r = class_check(process, diag);
 	if (r)
 		return r;
+	stall_watch();
 	*ret_process = take_ptr(process);
 	return 0;
 }
@@ -367,36 +371,81 @@ static int memory_error(const struct process *process, ssize_t done)
 	return process_alive(process) && done < 0 ? -EFAULT : -ESRCH;
 }
 
+/*
+ * A page that a file system or another process has yet to bring is waited for
+ * here, a byte of each: this wait ends when we are killed. Reading mem, the kernel
+ * waits for a file's page as if it were its own (__folio_lock()), whatever happens to
+ * us. What cannot be read this way may be read that way: mem asks for no protection,
+ * and stays with the program that was opened. process_vm_readv(2).
+ */
+static void pages_await(const struct process *process, hf_addr address,
+			size_t size)
+{
+	struct iovec theirs[NR_PAGES_AWAITED];
+	char bytes[NR_PAGES_AWAITED];
+
+	for (hf_addr at = address; at - address < size;) {
+		unsigned long nr = 0;
+
+		for (; nr < NR_PAGES_AWAITED && at - address < size; nr++) {
+			theirs[nr] = (struct iovec){ (void *)at, 1 };
+			at = align_down(at, HF_PAGE_SIZE) + HF_PAGE_SIZE;
+		}
+		process_vm_readv(process->pid, &(struct iovec){ bytes, nr }, 1,
+				 theirs, nr, 0);
+	}
+}
+
+/* One transfer of what is left. Return: 0: go on; -errno. */
+static int transfer_end(const struct process *process, ssize_t n, size_t *done)
+{
+	if (n < 0 && errno == EINTR)
+		return 0;
+	if (n <= 0)
+		return memory_error(process, n);
+	*done += (size_t)n;
+	return 0;
+}
+
+int process_peek(const struct process *process, hf_addr address, void *data,
+		 size_t size)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (!r && done < size)
+		r = transfer_end(process,
+				 pread(process->mem, (char *)data + done,
+				       size - done, (off_t)(address + done)),
+				 &done);
+	return r;
+}
+
 int process_read(const struct process *process, hf_addr address, void *data,
 		 size_t size)
 {
-	for (size_t done = 0; done < size;) {
-		ssize_t n = pread(process->mem, (char *)data + done,
-				  size - done, (off_t)(address + done));
+	int r;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return memory_error(process, n);
-		done += (size_t)n;
-	}
-	return 0;
+	stall_begin(process->pid);
+	pages_await(process, address, size);
+	r = process_peek(process, address, data, size);
+	stall_end();
+	return r;
 }
 
 int process_write(const struct process *process, hf_addr address,
 		  const void *data, size_t size)
 {
-	for (size_t done = 0; done < size;) {
-		ssize_t n = pwrite(process->mem, (const char *)data + done,
-				   size - done, (off_t)(address + done));
+	size_t done = 0;
+	int r = 0;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return memory_error(process, n);
-		done += (size_t)n;
-	}
-	return 0;
+	while (!r && done < size)
+		r = transfer_end(process,
+				 pwrite(process->mem,
+					(const char *)data + done, size - done,
+					(off_t)(address + done)),
+				 &done);
+	return r;
 }
 
 int process_read_string(const struct process *process, hf_addr address,

@@ -49,8 +49,21 @@ int process_open(pid_t pid, struct process **ret_process, struct hf_diag *diag);
 void process_free(struct process *process);
 DEFINE_CLEANUP(struct process, process_free)
 
-/* Return: 0 only when all @size bytes were read; -EFAULT; -ESRCH. */
+/*
+ * Waits for pages that others have to bring; stall.h ends a wait that is too long.
+ *
+ * Return: 0 only when all @size bytes were read; -EFAULT; -ESRCH.
+ */
 int process_read(const struct process *process, hf_addr address, void *data,
+		 size_t size);
+
+/*
+ * The same for memory that is no file's, or is present: nobody is waited for.
+ *
+ * Return: as process_read(); -EFAULT too where another process would have to bring
+ * a page (userfaultfd(2)).
+ */
+int process_peek(const struct process *process, hf_addr address, void *data,
 		 size_t size);
 
 /* Return: 0 only when all @size bytes were written; -EFAULT; -ESRCH. */

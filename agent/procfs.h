@@ -34,6 +34,13 @@ int mappings_read(const struct process *process, struct mappings *ret_mappings,
 		  struct hf_diag *diag);
 void mappings_release(struct mappings *mappings);
 
+/* Of an entry of pagemap (proc_pid_pagemap(5)). */
+#define PAGE_PRESENT (1ull << 63)
+#define PAGE_SWAPPED (1ull << 62)
+
+/* Whether reading @range takes nobody but the kernel; false in doubt. */
+bool pages_present(const struct process *process, const struct range *range);
+
 /* The mapping that holds @address, or NULL. Binary search. */
 const struct mapping *mappings_find(const struct mappings *mappings,
 				    hf_addr address);

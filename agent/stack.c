@@ -234,11 +234,23 @@ static void look_for_signal_frame(struct scan *scan, const uint64_t *words,
 		stack_add(scan, words[i - FRAME_SP_BACK]);
 }
 
+/* Pages of a file may have to be brought by whoever has the file system. */
+static bool is_within_reach(const struct scan *scan, const struct range *stack)
+{
+	const struct mapping *mapping =
+		mappings_find(scan->query->mappings, stack->start);
+
+	return !mapping || !mapping->inode ||
+	       pages_present(scan->query->process, stack);
+}
+
 static int stack_scan(struct scan *scan, const struct range *stack)
 {
 	uint64_t *words = scan->words + FRAME_FLAGS_BACK;
 	hf_addr at = stack->start;
 
+	if (!is_within_reach(scan, stack))
+		return -EFAULT;
 	memset(scan->words, 0xff, FRAME_FLAGS_BACK * sizeof(*words));
 	while (at < stack->end) {
 		size_t nr = (stack->end - at) / sizeof(*words);
@@ -246,7 +258,7 @@ static int stack_scan(struct scan *scan, const struct range *stack)
 
 		if (nr > CHUNK_WORDS)
 			nr = CHUNK_WORDS;
-		r = process_read(scan->query->process, at, words,
+		r = process_peek(scan->query->process, at, words,
 				 nr * sizeof(*words));
 		if (r < 0)
 			return r;

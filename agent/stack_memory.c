@@ -26,9 +26,6 @@
 #define CHUNK_SIZE  (1u << 20)
 #define CHUNK_PAGES (CHUNK_SIZE / HF_PAGE_SIZE)
 
-#define PAGE_PRESENT (1ull << 63)
-#define PAGE_SWAPPED (1ull << 62)
-
 /* What may be looked through page by page: half a second. */
 #define PAGE_BY_PAGE_MAX (64ull << 30)
 
@@ -96,7 +93,7 @@ static int walk_read(struct walk *walk, hf_addr address, size_t size)
 {
 	int r;
 
-	r = process_read(walk->process, address, walk->words, size);
+	r = process_peek(walk->process, address, walk->words, size);
 	if (r < 0)
 		return r == -ESRCH ? r : -EFAULT;
 	walk->bytes += size;

@@ -48,6 +48,8 @@ struct page {
 };
 
 struct pages {
+	int (*read)(const struct process *process, hf_addr address, void *data,
+		    size_t size);
 	struct page *entries;
 	size_t nr;
 };
@@ -80,13 +82,26 @@ struct unwinder {
 	bool lost; /* libunwind wanted another entry than that */
 };
 
-static int pages_init(struct pages *pages, size_t nr)
+static int pages_init(struct pages *pages, size_t nr,
+		      int (*read)(const struct process *process,
+				  hf_addr address, void *data, size_t size))
 {
+	pages->read = read;
 	pages->entries = calloc(nr, sizeof(*pages->entries));
 	if (!pages->entries)
 		return -ENOMEM;
 	pages->nr = nr;
 	return 0;
+}
+
+/* Frames were written: their pages are there, or nobody waits for them. */
+static int stack_page_read(const struct process *process, hf_addr address,
+			   void *data, size_t size)
+{
+	const struct range range = { address, address + size };
+
+	return pages_present(process, &range) ?
+		       process_peek(process, address, data, size) : -EFAULT;
 }
 
 static void pages_forget(struct pages *pages)
@@ -104,7 +119,7 @@ static int pages_get(struct pages *pages, const struct process *process,
 
 	if (page->address != address) {
 		page->address = NO_PAGE;
-		r = process_read(process, address, page->bytes, HF_PAGE_SIZE);
+		r = pages->read(process, address, page->bytes, HF_PAGE_SIZE);
 		if (r < 0)
 			return r;
 		page->address = address;
@@ -375,8 +390,9 @@ int unwinder_new(const struct process *process, const struct modules *modules,
 	unwinder->process = process;
 	unwinder->space = unw_create_addr_space(&accessors, 0);
 	if (!unwinder->space ||
-	    pages_init(&unwinder->table_pages, TABLE_PAGES) < 0 ||
-	    pages_init(&unwinder->stack_pages, STACK_PAGES) < 0)
+	    pages_init(&unwinder->table_pages, TABLE_PAGES, process_read) < 0 ||
+	    pages_init(&unwinder->stack_pages, STACK_PAGES,
+		       stack_page_read) < 0)
 		return hf_fail(diag, -ENOMEM, "cannot prepare to unwind");
 	unw_set_caching_policy(unwinder->space, UNW_CACHE_NONE);
 	pages_forget(&unwinder->table_pages);

@@ -13,6 +13,7 @@
 
 #include "../lib/io.h"
 #include "busy.h"
+#include "stall.h"
 
 #define WORKERS_MAX 16
 /* Between two looks for a signal, which may be for us alone. */
@@ -184,6 +185,7 @@ static void worker_run(struct workers *workers, unsigned int me, int pipe)
 	size_t index;
 
 	signals_listen(&workers->shared->signal);
+	stall_on_end(NULL, NULL); /* our end tells enough: worker_lost() */
 	while (take(workers, &index)) {
 		workers->shared->doing[me] = index + 1;
 		batch_result_make(workers->step, workers->pids->entries[index],
@@ -292,7 +294,8 @@ static void worker_lost(struct workers *workers, unsigned int i,
 	result->known = true;
 	result->error = hf_error(&result->diag, -EIO, "worker-died",
 				 "the part of hotfix that was at work on it "
-				 "has died (killed, or out of memory)");
+				 "has died (killed, out of memory, or memory "
+				 "of the process that never came)");
 	hf_hint(&result->diag, "see what is left, and undo it: hotfix recover "
 			       "-p %d",
 		(int)workers->pids->entries[doing - 1]);

@@ -81,6 +81,70 @@ test_pages()
 }
 test_pages_awaited() { WHAT='pages of others' meet stack_awaited; }
 
+refused_for_its_stack()
+{
+	hotfix_any apply "$FIX" -p $PID --wait 200ms
+	is $GOT 4 'exit status'
+	stderr_says 'its stack could not be read to the end'
+	! is_traced || fail 'it is still traced'
+	expect value 1
+	! grep -q hotfix: /proc/$PID/maps || fail 'an image is left'
+}
+
+# Of a process of root: others may not have such pages.
+test_pages_awaited_by_all()
+{
+	start_target deceiver
+	fix_two
+	ask 'lie stack_awaited_by_all'
+	[ "$ANSWER" != forbidden ] || skip 'no such pages here'
+	refused_for_its_stack
+}
+
+# In a mount namespace of its own, which is gone with it.
+start_silent() # NR_BYTES that can be read
+{
+	[ "$(id -u)" = 0 ] || skip 'must be root to mount'
+	[ -e /dev/fuse ] || skip 'no FUSE here'
+	start_program unshare --mount bash -c '
+		mkdir silent
+		/usr/bin/python3 "$0" silent $2 >/dev/null 2>&1 &
+		while [ ! -e silent/file ]; do
+			kill -0 $! || exit 1
+			sleep 0.01
+		done
+		exec "$1"' "$LIVE/silent_fs.py" "$TARGETS/deceiver" $1
+	ask 'lie stack_silent'
+	is "$ANSWER" ok 'the lie'
+}
+
+# What has to be read of it never comes: the kernel does not let go of whoever
+# waits there but by his end.
+test_file_system_that_does_not_answer()
+{
+	start_silent 0
+	fix_two
+	hotfix_any apply "$FIX" -p $PID
+	is $GOT 6 'exit status'
+	stderr_says "memory of process $PID has not come for 2 s"
+	stderr_says "hint: .* hotfix recover -p $PID"
+	hotfix_any status -p $PID --json
+	json_is error.code memory-stalled
+	json_is exit 1
+	hotfix_any apply "$FIX" -p $PID -p $$
+	stderr_says 'never came'
+	! is_traced || fail 'it is still traced'
+	expect value 1
+	tried 'hostile target: file system that does not answer' $TRIES 0 0 0
+}
+
+test_stack_in_a_file_system_that_does_not_answer()
+{
+	start_silent $((1 << 20))
+	fix_two
+	refused_for_its_stack
+}
+
 # More than a million bytes of arguments and pointers to them: nothing is mapped
 # below the stack pointer.
 test_arguments()

@@ -299,7 +299,7 @@ static void stack_behind_file(void)
 }
 
 /* Pages that somebody else would have to bring, and never does. */
-static void stack_awaited(void)
+static void stand_on_awaited(int flags)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	char *at = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
@@ -308,7 +308,7 @@ static void stack_awaited(void)
 		.range = { (uintptr_t)at, 16 * PAGE },
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | flags);
 
 	if (fd < 0) {
 		answer("forbidden"); /* by a container, or the kernel lacks it */
@@ -319,6 +319,22 @@ static void stack_awaited(void)
 	    ioctl(fd, UFFDIO_REGISTER, &pages))
 		_exit(4);
 	stand(at + 8 * PAGE);
+}
+
+/* Another process that reads there gets an error, or waits. */
+static void stack_awaited(void) { stand_on_awaited(UFFD_USER_MODE_ONLY); }
+static void stack_awaited_by_all(void) { stand_on_awaited(0); }
+
+/* In a file of a file system that does not answer (tests/live/silent_fs.py). */
+static void stack_silent(void)
+{
+	const size_t size = 4 << 20;
+	int fd = open("silent/file", O_RDWR);
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	if (fd < 0 || at == MAP_FAILED)
+		_exit(4);
+	stand(at + size / 2);
 }
 
 /* ------------------------------------------------------------------------------ */
@@ -337,7 +353,8 @@ static const struct lie {
 	LIE(mappings_many), LIE(stack_nowhere), LIE(stack_noncanonical),
 	LIE(stack_forbidden), LIE(stack_large), LIE(stack_endless),
 	LIE(stack_is_code), LIE(text_is_anothers), LIE(stack_behind_file),
-	LIE(stack_awaited),
+	LIE(stack_awaited), LIE(stack_awaited_by_all),
+	LIE(stack_silent),
 };
 
 static void do_lie(int nr, char **args)
