@@ -141,12 +141,17 @@ static int attempt_check_dormant(struct attempt *attempt, struct hf_diag *diag)
 	return r < 0 ? r : -EBUSY;
 }
 
-/* A dormant one is looked at again only for where it is. */
+/*
+ * A dormant one is looked at again only for where it is: of a thousand that sleep
+ * even a look at the clock for each would be felt.
+ */
 static int attempt_see(struct attempt *attempt, const struct thread *thread,
 		       struct hf_diag *diag)
 {
 	if (thread->dormant && !sleeps_inside(thread))
 		return thread->verdict;
+	if (pause_exceeded(attempt))
+		return -ETIME;
 	return thread_see(attempt, thread, diag);
 }
 
@@ -178,8 +183,6 @@ static int attempt_check(struct attempt *attempt, struct hf_diag *diag)
 
 		if (thread->state == THREAD_GONE)
 			continue;
-		if (pause_exceeded(attempt))
-			return -ETIME;
 		verdict = attempt_see(attempt, thread, diag);
 		if (verdict < 0)
 			return verdict;
