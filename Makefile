@@ -43,12 +43,12 @@ Q := @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-PACKAGES := libelf libdw capstone jansson libsodium libunwind-ptrace libunwind-generic libunwind
+PACKAGES := libelf libdw capstone jansson libsodium sqlite3 libunwind-ptrace libunwind-generic libunwind
 # Before `make deps` has run there is no pkg-config to ask.
 ifneq ($(shell command -v pkg-config 2>/dev/null),)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 LIBS_PATCHER := $(shell pkg-config --libs libdw libelf capstone jansson libsodium 2>/dev/null)
-LIBS_AGENT := $(shell pkg-config --libs libelf capstone jansson libsodium libunwind-generic libunwind 2>/dev/null)
+LIBS_AGENT := $(shell pkg-config --libs libelf capstone jansson libsodium sqlite3 libunwind-generic libunwind 2>/dev/null)
 endif
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
@@ -120,7 +120,7 @@ include bench/bench.mk
 # --- set-up -----------------------------------------------------------------
 
 DEB_BUILD := gcc make pkg-config libelf-dev libdw-dev libcapstone-dev \
-	     libunwind-dev libjansson-dev libsodium-dev patch diffutils
+	     libunwind-dev libjansson-dev libsodium-dev libsqlite3-dev patch diffutils
 DEB_TEST  := perl procps curl python3 python3-fusepy musl-tools gdb binutils file dwz \
 	     g++ clang lld cmake ninja-build ccache libtool-bin bison flex minisign \
 	     libseccomp-dev libjemalloc2 libtcmalloc-minimal4 strace valgrind \

@@ -222,6 +222,17 @@ static void apply_post_hooks(struct apply *apply)
 	}
 }
 
+/* By which the ledger knows it again. */
+static void note_time(struct apply *apply)
+{
+	const struct controls *controls = &apply->target.controls;
+
+	for (size_t i = 0; i < controls->nr; i++)
+		if (is_own(apply, &controls->entries[i]))
+			apply->report->subject.applied_at_ns =
+				controls->entries[i].block.applied_at_ns;
+}
+
 /* With every image mapped and the target looked at again. */
 static int apply_staged(struct apply *apply, struct hf_diag *diag)
 {
@@ -235,6 +246,7 @@ static int apply_staged(struct apply *apply, struct hf_diag *diag)
 	if (r < 0)
 		return r;
 	apply->report->outcome = OUTCOME_APPLIED;
+	note_time(apply);
 	apply_post_hooks(apply);
 	if (apply->options->replace_active)
 		apply_retire_replaced(apply, result.leaving_free);

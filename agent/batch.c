@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "progress.h"
+#include "recorder.h"
 #include "report.h"
 #include "workers.h"
 
@@ -27,6 +28,7 @@ struct batch {
 	struct output *output;
 	const struct batch_step *step;
 	struct exit_tally tally;
+	struct recorder *recorder; /* NULL: nothing is recorded */
 	struct summary_kind kinds[SUMMARY_KINDS_MAX];
 	size_t nr_kinds;
 };
@@ -132,6 +134,7 @@ static void result_add(struct batch *batch, struct operation_report *report,
 	if (output->json)
 		json_add(json_array_of(output->root, output->list),
 			 report_json(report, error, diag));
+	recorder_add(batch->recorder, report, error, diag);
 	exit_tally_add(&batch->tally, diag_exit_status(error));
 	kind = summary_kind(batch, outcome_name(report->outcome, error));
 	if (!kind)
@@ -290,9 +293,12 @@ enum hf_exit batch_run(struct output *output, const struct pids *pids,
 {
 	struct batch batch = { .output = output, .step = step };
 
+	if (step->command)
+		batch.recorder = recorder_begin(step->command, step->file);
 	if (output->json)
 		json_array_of(output->root, output->list);
 	processes_do(&batch, pids);
+	recorder_end(batch.recorder, output);
 	if (pids->nr > 1)
 		summary_print(&batch);
 	for (size_t i = 0; i < batch.nr_kinds; i++)

@@ -17,6 +17,8 @@
 struct batch_step {
 	const char *doing; /* "applying fix-charge to": for a terminal */
 	const char *patch; /* its name for failures that name none, or NULL */
+	const char *command; /* for the ledger; NULL: nothing to be recorded */
+	const struct patch_file *file; /* that is applied, or NULL */
 	/*
 	 * Does one process. @ret_reports: owned by the caller, also set on
 	 * failure if something is known.

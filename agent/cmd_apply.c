@@ -12,6 +12,7 @@
 #include "cmd_patch.h"
 #include "module.h"
 #include "other_builds.h"
+#include "recorder.h"
 
 struct apply {
 	const struct patch_file *patch;
@@ -124,9 +125,15 @@ static enum hf_exit apply_run(const struct command_line *line,
 	int r;
 
 	r = cmd_patch_open(line, output, &opened, &diag);
-	if (r)
+	if (r) {
+		if (!line->operation.dry_run)
+			record_failure("apply", line->arguments[0], r, &diag,
+				       output);
 		return output_failure(output, &diag, diag_exit_status(r));
+	}
 	apply.patch = opened.patch;
+	step.file = opened.patch;
+	step.command = line->operation.dry_run ? NULL : "apply";
 	step.patch = opened.patch->manifest->name;
 	snprintf(doing, sizeof(doing), "applying %s to", step.patch);
 	step.doing = doing;

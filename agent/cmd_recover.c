@@ -82,6 +82,7 @@ static enum hf_exit recover_run(const struct command_line *line,
 {
 	struct batch_step step = {
 		.doing = "recovering",
+		.command = "recover",
 		.run = recover_one,
 		.context = &line->operation,
 	};

@@ -151,7 +151,8 @@ static enum hf_exit revert_run(const struct command_line *line,
 			       struct output *output)
 {
 	struct revert revert = { .options = &line->operation };
-	struct batch_step step = { .run = revert_one, .context = &revert };
+	struct batch_step step = { .run = revert_one, .context = &revert,
+				   .command = "revert" };
 	struct hf_diag diag = { 0 };
 	char doing[96];
 	int r;

@@ -11,6 +11,7 @@
 
 #include "cmd.h"
 #include "duration.h"
+#include "since.h"
 
 #define WAIT_DEFAULT_MS 5000
 #define NS_PER_MS 1000000ull
@@ -50,6 +51,12 @@ static const struct option_spec specs[] = {
 	  "take the old code from this file" },
 	{ OPTION_POLICY, 0, "policy", "FILE",
 	  "restrict it by this policy, too" },
+	{ OPTION_SINCE, 0, "since", "TIME",
+	  "from then on: 90d or 12h ago, or local time:\n2026-11-23, 2026-11-23T21:30" },
+	{ OPTION_NAME, 0, "name", "NAME", "of this patch" },
+	{ OPTION_TICKET, 0, "ticket", "ID", "of this ticket" },
+	{ OPTION_VERIFY, 0, "verify", NULL,
+	  "whether every entry is there, and as written" },
 	{ OPTION_JSON, 0, "json", NULL, "report as one JSON object" },
 	{ OPTION_HELP, 'h', "help", NULL, "this text" },
 };
@@ -182,6 +189,17 @@ static int option_take(struct command_line *line, enum command_option option,
 		break;
 	case OPTION_POLICY:
 		line->policy = value;
+		break;
+	case OPTION_SINCE:
+		return since_parse(value, &line->since_ns, diag);
+	case OPTION_NAME:
+		line->name = value;
+		break;
+	case OPTION_TICKET:
+		line->ticket = value;
+		break;
+	case OPTION_VERIFY:
+		line->verify = true;
 		break;
 	case OPTION_JSON:
 		line->json = true;

@@ -22,6 +22,10 @@ enum command_option {
 	OPTION_JSON = 1 << 10,
 	OPTION_HELP = 1 << 11,
 	OPTION_POLICY = 1 << 12,
+	OPTION_SINCE = 1 << 13,
+	OPTION_NAME = 1 << 14,
+	OPTION_TICKET = 1 << 15,
+	OPTION_VERIFY = 1 << 16,
 };
 
 /* How apply and revert switch. */
@@ -35,6 +39,9 @@ struct command_line {
 	struct operation_options operation;
 	const char *target; /* --target, or NULL */
 	const char *policy; /* --policy, or NULL */
+	const char *name, *ticket; /* --name, --ticket, or NULL */
+	int64_t since_ns; /* --since, CLOCK_REALTIME; 0: from the beginning */
+	bool verify;
 	char **arguments;   /* borrowed from argv */
 	size_t nr_arguments;
 };

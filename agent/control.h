@@ -83,7 +83,7 @@ struct control_block {
 	uint64_t control_size; /* page-aligned */
 	uint64_t total_size;   /* page-aligned */
 	uint64_t sequence;     /* order of activation in this process, from 1 */
-	int64_t applied_at_ns; /* CLOCK_REALTIME; 0 until active */
+	int64_t applied_at_ns; /* CLOCK_REALTIME; until active: of the staging */
 	uint64_t pause_ns;     /* of the switch */
 	uint64_t wait_ns;      /* from the first try to the switch */
 	uint64_t module_bias;

@@ -49,6 +49,15 @@ enum operation_outcome {
 	OUTCOME_CLEAN,		 /* recover: there was nothing to do */
 };
 
+/* What an operation was about, for the record: as much of it as was known. */
+struct operation_subject {
+	char executable[256];
+	uint8_t digest[SHA256_SIZE]; /* of the patch file; zeros: not known */
+	struct build_id build_id;    /* of the (first) module */
+	char reason[512], ticket[128], author[128];
+	int64_t applied_at_ns; /* CLOCK_REALTIME; 0: is not, or not known */
+};
+
 struct operation_report {
 	pid_t pid;
 	char command[17];
@@ -69,6 +78,7 @@ struct operation_report {
 	size_t nr_replaced;
 	struct busy_list *busy; /* threads in the way; NULL: not given up */
 	char notes[1024]; /* lines: what the operator should know */
+	struct operation_subject subject;
 };
 
 void operation_report_release(struct operation_report *report);

@@ -15,9 +15,43 @@ void report_begin(struct operation_report *report, pid_t pid, const char *patch)
 		snprintf(report->patch, sizeof(report->patch), "%s", patch);
 }
 
+static void text_take(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+void subject_of_process(struct operation_subject *subject,
+			const struct process *process)
+{
+	text_take(subject->executable, sizeof(subject->executable),
+		  process->executable);
+}
+
+void subject_of_manifest(struct operation_subject *subject,
+			 const struct manifest *manifest, const uint8_t *digest)
+{
+	memcpy(subject->digest, digest, sizeof(subject->digest));
+	subject->build_id = manifest->target.build_id;
+	text_take(subject->reason, sizeof(subject->reason), manifest->reason);
+	text_take(subject->ticket, sizeof(subject->ticket), manifest->ticket);
+	text_take(subject->author, sizeof(subject->author), manifest->author);
+}
+
+void subject_of_control(struct operation_subject *subject,
+			const struct control *control)
+{
+	if (control->damaged)
+		return;
+	if (control->manifest)
+		subject_of_manifest(subject, control->manifest,
+				    control->block.digest);
+	subject->applied_at_ns = control->block.applied_at_ns;
+}
+
 void report_process(struct operation_report *report,
 		    const struct process *process)
 {
+	subject_of_process(&report->subject, process);
 	snprintf(report->command, sizeof(report->command), "%s",
 		 process->command);
 }
@@ -65,6 +99,7 @@ int report_control(struct operation_report *report,
 {
 	report_image(report, control->block.base, control->block.total_size);
 	report->mode = control->block.mode;
+	subject_of_control(&report->subject, control);
 	return report_sites(report, control->sites, control->block.nr_sites,
 			    diag);
 }

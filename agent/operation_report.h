@@ -7,6 +7,14 @@
 #include "switch.h"
 #include "target.h"
 
+/* What is known of a patch and its target: from each of these. */
+void subject_of_process(struct operation_subject *subject,
+			const struct process *process);
+void subject_of_manifest(struct operation_subject *subject,
+			 const struct manifest *manifest, const uint8_t *digest);
+void subject_of_control(struct operation_subject *subject,
+			const struct control *control);
+
 /* Starts a report. @began_ns of the monotonic clock. */
 void report_begin(struct operation_report *report, pid_t pid,
 		  const char *patch);

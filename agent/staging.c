@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "borrow.h"
+#include "clock.h"
 #include "gate.h"
 #include "place.h"
 #include "verify.h"
@@ -267,6 +268,8 @@ static int image_fill(const struct target *target,
 		.state = CONTROL_STAGED,
 		.sequence = controls_last_sequence(&target->controls) + 1,
 		.module_bias = staging->module->bias,
+		/* Of the switch, when it is noted; an agent may die before. */
+		.applied_at_ns = (int64_t)clock_ns(CLOCK_REALTIME),
 		.mode = mode,
 		.agent_uid = getuid(),
 		.agent_pid = (uint32_t)getpid(),

@@ -26,4 +26,4 @@ $(BENCH)/floor $(BENCH)/peak $(BENCH)/latency: $(BENCH)/%: bench/%.c
 	$(Q)$(CC) -D_GNU_SOURCE -O2 -pthread -o $@ $<
 
 bench: all $(BENCH_PROGRAMS)
-	$(Q)HOTFIX_O='$(abspath $(O))' python3 bench/bench.py $(B)
+	$(Q)HOTFIX_O='$(abspath $(O))' HOTFIX_STATE_DIR='$(abspath $(O))/bench/state' python3 bench/bench.py $(B)

@@ -83,7 +83,8 @@ TEST_TOOLS += $(FAULT_SCARCE)
 include tests/targets/targets.mk
 
 PROVE := prove --failures --merge $(if $(V),--verbose) $(PROVE_FLAGS)
-TEST_ENV := HOTFIX_O='$(abspath $(O))' HOTFIX_TOP='$(CURDIR)' HOTFIX_SAN='$(SAN)'
+TEST_ENV := HOTFIX_O='$(abspath $(O))' HOTFIX_TOP='$(CURDIR)' HOTFIX_SAN='$(SAN)' \
+	    HOTFIX_STATE_DIR='$(abspath $(O))/tmp/state'
 
 check-unit: $(UNIT_TESTS)
 	$(TEST_ENV) $(PROVE) $(UNIT_TESTS)

@@ -25,6 +25,7 @@ set -u
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
 export HOTFIX_O=${HOTFIX_O:-$TOP/build}
+export HOTFIX_STATE_DIR=${HOTFIX_STATE_DIR:-$HOTFIX_O/cases/state}
 export CASES_WORK=${CASES_WORK:-$HOTFIX_O/cases} JOBS=${JOBS:-2} LC_ALL=C
 . "$TOP/tests/real/sources.sh"
 . "$HERE/apt.sh"
