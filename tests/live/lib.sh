@@ -337,7 +337,7 @@ run_tests()
 	for name in "${names[@]}"; do
 		TMP=$dir/$name
 		mkdir "$TMP"
-		export HOTFIX_STATE_DIR=$TMP/state
+		export HOTFIX_STATE_DIR=$dir/$name.state
 		chmod 755 "$dir" "$TMP"
 		# Not in a condition: that would switch `set -e` off in there.
 		run_test "$name" >"$dir/log" 2>&1
