@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "report.h"
 #include "sites.h"
+#include "status_gdb.h"
 #include "survey.h"
 #include "table.h"
 
@@ -510,13 +511,25 @@ static enum hf_exit status_run(const struct command_line *line,
 	struct status status = { .output = output };
 	enum hf_exit result;
 
+	if (line->gdb)
+		return status_gdb(&line->pids, output);
 	result = status_processes(&status, line);
 	table_release(&status.table);
 	free(status.remarks);
 	return result;
 }
 
-static const char *const synopsis[] = { "[-p PID]... [--json]", NULL };
+static int status_check(const struct command_line *line, struct hf_diag *diag)
+{
+	if (line->gdb && (line->pids.nr != 1 || line->json))
+		return hf_error(diag, -EINVAL, "usage",
+				"--gdb is for one process (-p), and without "
+				"--json");
+	return 0;
+}
+
+static const char *const synopsis[] = { "[-p PID]... [--json]", "--gdb -p PID",
+					NULL };
 
 const struct command command_status = {
 	.name = "status",
@@ -527,8 +540,11 @@ const struct command command_status = {
 		"at the entry of\nevery replaced function. Without -p: every "
 		"process of the host.\n",
 	.examples = "  hotfix status\n"
-		    "  hotfix status -p 4711 --json\n",
-	.options = OPTION_PID,
+		    "  hotfix status -p 4711 --json\n"
+		    "  hotfix status -p 4711 --gdb >patches.gdb; "
+		    "gdb -p 4711 -x patches.gdb\n",
+	.options = OPTION_PID | OPTION_GDB,
 	.list = "processes",
+	.check = status_check,
 	.run = status_run,
 };

@@ -57,6 +57,8 @@ static const struct option_spec specs[] = {
 	{ OPTION_TICKET, 0, "ticket", "ID", "of this ticket" },
 	{ OPTION_VERIFY, 0, "verify", NULL,
 	  "whether every entry is there, and as written" },
+	{ OPTION_GDB, 0, "gdb", NULL,
+	  "as commands that tell gdb what the patches are" },
 	{ OPTION_JSON, 0, "json", NULL, "report as one JSON object" },
 	{ OPTION_HELP, 'h', "help", NULL, "this text" },
 };
@@ -200,6 +202,9 @@ static int option_take(struct command_line *line, enum command_option option,
 		break;
 	case OPTION_VERIFY:
 		line->verify = true;
+		break;
+	case OPTION_GDB:
+		line->gdb = true;
 		break;
 	case OPTION_JSON:
 		line->json = true;

@@ -26,6 +26,7 @@ enum command_option {
 	OPTION_NAME = 1 << 14,
 	OPTION_TICKET = 1 << 15,
 	OPTION_VERIFY = 1 << 16,
+	OPTION_GDB = 1 << 17,
 };
 
 /* How apply and revert switch. */
@@ -41,7 +42,7 @@ struct command_line {
 	const char *policy; /* --policy, or NULL */
 	const char *name, *ticket; /* --name, --ticket, or NULL */
 	int64_t since_ns; /* --since, CLOCK_REALTIME; 0: from the beginning */
-	bool verify;
+	bool verify, gdb;
 	char **arguments;   /* borrowed from argv */
 	size_t nr_arguments;
 };

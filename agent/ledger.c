@@ -98,9 +98,13 @@ static int sql_errno(const struct ledger *ledger)
 static int sql_fail(const struct ledger *ledger, const char *doing,
 		    struct hf_diag *diag)
 {
-	return hf_error(diag, sql_errno(ledger), "ledger", "%s %s: %s", doing,
-			ledger->path,
-			ledger->db ? sqlite3_errmsg(ledger->db) : "no memory");
+	int r = hf_error(diag, sql_errno(ledger), "ledger", "%s %s: %s", doing,
+			 ledger->path,
+			 ledger->db ? sqlite3_errmsg(ledger->db) : "no memory");
+
+	if (r == -EBADMSG)
+		hf_hint(diag, "move it away and keep it: a new one is begun");
+	return r;
 }
 
 static int run(struct ledger *ledger, const char *sql, struct hf_diag *diag)
@@ -311,31 +315,63 @@ int ledger_append(struct ledger *ledger, json_t *records, struct hf_diag *diag)
 	return r;
 }
 
-int ledger_keep_patch(struct ledger *ledger, const struct patch_file *patch,
-		      struct hf_diag *diag)
+static int patch_path(const char *directory, const uint8_t *digest,
+		      char *ret_path, size_t size)
 {
-	char digest[HEX_SIZE(SHA256_SIZE)], path[PATH_MAX], made[PATH_MAX];
+	char name[HEX_SIZE(SHA256_SIZE)];
+	int length;
+
+	hex_encode(digest, SHA256_SIZE, name);
+	length = snprintf(ret_path, size, "%s/patches/%s", directory, name);
+	return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
+}
+
+int ledger_patch_path(const uint8_t digest[SHA256_SIZE], char *ret_path,
+		      size_t size)
+{
+	char directory[PATH_MAX];
+	int r = directory_find(directory, sizeof(directory), NULL);
+
+	if (r == 0)
+		r = patch_path(directory, digest, ret_path, size);
+	return r || access(ret_path, R_OK) ? -ENOENT : 0;
+}
+
+/* Under another name until it is whole, and on disk. */
+static int copy_write(const char *path, const struct buffer *bytes)
+{
+	char made[PATH_MAX];
 	owned(close_p) int fd = -1;
 	int r;
 
-	hex_encode(patch->digest, sizeof(patch->digest), digest);
-	r = snprintf(path, sizeof(path), "%s/patches", ledger->directory);
-	if (r > (int)sizeof(path) - (int)sizeof(digest) - 16)
-		return hf_fail(diag, -ENAMETOOLONG, "%s", path);
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return hf_fail(diag, -errno, "cannot make %s", path);
-	snprintf(path + r, sizeof(path) - (size_t)r, "/%s", digest);
-	if (!access(path, F_OK))
-		return 0;
-	snprintf(made, sizeof(made), "%.*s.%d", (int)sizeof(made) - 16, path,
-		 (int)getpid());
+	r = snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
+	if (r < 0 || (size_t)r >= sizeof(made))
+		return -ENAMETOOLONG;
 	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-	r = fd < 0 ? -errno : write_full(fd, patch->bytes.data,
-					 patch->bytes.size);
+	if (fd < 0)
+		return -errno;
+	r = write_full(fd, bytes->data, bytes->size);
 	if (r == 0 && (fsync(fd) || rename(made, path)))
 		r = -errno;
-	if (r && fd >= 0)
+	if (r)
 		unlink(made);
+	return r;
+}
+
+int ledger_keep_patch(struct ledger *ledger, const struct patch_file *patch,
+		      struct hf_diag *diag)
+{
+	char path[PATH_MAX];
+	int r = patch_path(ledger->directory, patch->digest, path,
+			   sizeof(path));
+
+	if (r == 0) {
+		*strrchr(path, '/') = '\0';
+		r = mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
+		path[strlen(path)] = '/';
+	}
+	if (r == 0 && access(path, F_OK))
+		r = copy_write(path, &patch->bytes);
 	return r ? hf_fail(diag, r, "cannot keep a copy of the patch in %s",
 			   path) : 0;
 }

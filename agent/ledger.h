@@ -58,6 +58,10 @@ int ledger_append(struct ledger *ledger, json_t *records, struct hf_diag *diag);
 int ledger_keep_patch(struct ledger *ledger, const struct patch_file *patch,
 		      struct hf_diag *diag);
 
+/* Where the copy of the patch file with @digest is. Return: 0; -ENOENT: nowhere. */
+int ledger_patch_path(const uint8_t digest[SHA256_SIZE], char *ret_path,
+		      size_t size);
+
 /* @record: borrowed. Return: anything but 0 ends the walk. */
 typedef int ledger_visit_fn(void *context, const json_t *record);
 

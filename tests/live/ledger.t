@@ -84,7 +84,6 @@ test_refusals()
 	hotfix_exit 1 apply "$TMP/nothing.hotfix.so" -p $PID
 	hotfix_exit 1 revert two -p $PID
 	hotfix log --json
-	json_is 'entries.#' 3
 	json_is entries.0.outcome refused
 	json_is entries.0.error.code module-absent
 	json_is entries.1.file "$TMP/nothing.hotfix.so"
@@ -197,6 +196,7 @@ test_no_ledger()
 	expect value 2
 	hotfix_exit 1 log
 	stderr_says 'not a database'
+	stderr_says 'hint: move it away'
 }
 
 # The record stands in the process until there is room.
@@ -268,6 +268,39 @@ test_many_at_once()
 	nr_entries_is $nr
 	hotfix log --verify
 	tried 'agents that write the ledger at once' $nr 0 0 0
+}
+
+# --- what else the copies are for ------------------------------------------------------
+
+test_gdb_knows_functions_and_lines()
+{
+	local address
+	command -v gdb >/dev/null || skip 'no gdb here'
+	start_target calc
+	fix_with_reason
+	hotfix apply "$FIX" -p $PID
+	address=$(json_address)
+	hotfix status -p $PID --gdb
+	cp "$TMP/stdout" "$TMP/patches.gdb"
+	timeout $PATIENCE gdb -nx -batch -p $PID -x "$TMP/patches.gdb" \
+		-ex "info symbol $address" -ex "info line *$address" \
+		>"$TMP/gdb" 2>&1 </dev/null || fail "$(<"$TMP/gdb")"
+	grep -q "^value in section .text of $HOTFIX_STATE_DIR/patches/" \
+		"$TMP/gdb" || fail "$(<"$TMP/gdb")"
+	grep -q '^Line [0-9]* of ".*two.c" starts at' "$TMP/gdb" ||
+		fail "$(<"$TMP/gdb")"
+	rm -r "$HOTFIX_STATE_DIR"
+	hotfix status -p $PID --gdb
+	stdout_says '^# told: the ledger has no copy'
+	hotfix_exit 2 status --gdb
+	stderr_says 'one process'
+}
+
+# Of the first function's replacement.
+json_address()
+{
+	"$BIN/hotfix" status -p $PID --json >"$TMP/stdout"
+	json processes.0.patches.0.functions.0.to
 }
 
 # --- the journal ---------------------------------------------------------------------
