@@ -1,18 +1,15 @@
 #include "ledger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/digest.h"
-#include "../lib/io.h"
+#include "state_dir.h"
 
-#define STATE_DIRECTORY "/var/lib/hotfix"
 #define WAIT_MS 10000
 #define SCHEMA_VERSION 1
 
@@ -28,7 +25,6 @@ static const char schema[] =
 
 struct ledger {
 	sqlite3 *db;
-	char directory[PATH_MAX];
 	char path[PATH_MAX];
 };
 
@@ -36,45 +32,6 @@ struct link {
 	int64_t id;
 	uint8_t hash[LEDGER_HASH_SIZE];
 };
-
-/* --- where ------------------------------------------------------------------ */
-
-static int directory_find(char *ret_path, size_t size, struct hf_diag *diag)
-{
-	const char *state = getenv("HOTFIX_STATE_DIR");
-	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-	int length;
-
-	if (state && *state)
-		length = snprintf(ret_path, size, "%s", state);
-	else if (geteuid() == 0)
-		length = snprintf(ret_path, size, STATE_DIRECTORY);
-	else if (xdg && *xdg == '/')
-		length = snprintf(ret_path, size, "%s/hotfix", xdg);
-	else if (home && *home == '/')
-		length = snprintf(ret_path, size, "%s/.local/state/hotfix",
-				  home);
-	else
-		return hf_error(diag, -ENOENT, "no-state-directory",
-				"no place for the ledger: HOME is not set");
-	if (length < 0 || (size_t)length >= size)
-		return hf_error(diag, -ENAMETOOLONG, "no-state-directory",
-				"the path of the ledger is too long");
-	return 0;
-}
-
-/* With those above it; only for its owner. */
-static int directory_make(char *path)
-{
-	for (char *at = path + 1; *at; at++) {
-		if (*at != '/')
-			continue;
-		*at = '\0';
-		mkdir(path, 0755);
-		*at = '/';
-	}
-	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-}
 
 /* --- SQLite's errors ----------------------------------------------------------- */
 
@@ -156,19 +113,14 @@ int ledger_open(bool write, struct ledger **ret_ledger, struct hf_diag *diag)
 
 	if (!ledger)
 		return hf_fail(diag, -ENOMEM, "cannot open the ledger");
-	r = directory_find(ledger->directory, sizeof(ledger->directory) - 128,
-			   diag);
+	r = write ? state_directory_make(diag) : 0;
+	if (r == 0)
+		r = state_path("ledger.db", ledger->path, diag);
 	if (r)
 		return r;
-	snprintf(ledger->path, sizeof(ledger->path), "%.*s/ledger.db",
-		 (int)sizeof(ledger->path) - 128, ledger->directory);
-	if (write)
-		r = directory_make(ledger->directory);
-	else if (access(ledger->path, F_OK))
+	if (!write && access(ledger->path, F_OK))
 		return hf_error(diag, -ENOENT, "no-ledger",
 				"there is no ledger yet: %s", ledger->path);
-	if (r)
-		return hf_fail(diag, r, "cannot make %s", ledger->directory);
 	if (sqlite3_open_v2(ledger->path, &ledger->db, flags, NULL) != SQLITE_OK)
 		return sql_fail(ledger, "cannot open the ledger", diag);
 	sqlite3_extended_result_codes(ledger->db, 0);
@@ -313,67 +265,6 @@ int ledger_append(struct ledger *ledger, json_t *records, struct hf_diag *diag)
 	if (r)
 		sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
-}
-
-static int patch_path(const char *directory, const uint8_t *digest,
-		      char *ret_path, size_t size)
-{
-	char name[HEX_SIZE(SHA256_SIZE)];
-	int length;
-
-	hex_encode(digest, SHA256_SIZE, name);
-	length = snprintf(ret_path, size, "%s/patches/%s", directory, name);
-	return length < 0 || (size_t)length >= size ? -ENAMETOOLONG : 0;
-}
-
-int ledger_patch_path(const uint8_t digest[SHA256_SIZE], char *ret_path,
-		      size_t size)
-{
-	char directory[PATH_MAX];
-	int r = directory_find(directory, sizeof(directory), NULL);
-
-	if (r == 0)
-		r = patch_path(directory, digest, ret_path, size);
-	return r || access(ret_path, R_OK) ? -ENOENT : 0;
-}
-
-/* Under another name until it is whole, and on disk. */
-static int copy_write(const char *path, const struct buffer *bytes)
-{
-	char made[PATH_MAX];
-	owned(close_p) int fd = -1;
-	int r;
-
-	r = snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
-	if (r < 0 || (size_t)r >= sizeof(made))
-		return -ENAMETOOLONG;
-	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-	if (fd < 0)
-		return -errno;
-	r = write_full(fd, bytes->data, bytes->size);
-	if (r == 0 && (fsync(fd) || rename(made, path)))
-		r = -errno;
-	if (r)
-		unlink(made);
-	return r;
-}
-
-int ledger_keep_patch(struct ledger *ledger, const struct patch_file *patch,
-		      struct hf_diag *diag)
-{
-	char path[PATH_MAX];
-	int r = patch_path(ledger->directory, patch->digest, path,
-			   sizeof(path));
-
-	if (r == 0) {
-		*strrchr(path, '/') = '\0';
-		r = mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-		path[strlen(path)] = '/';
-	}
-	if (r == 0 && access(path, F_OK))
-		r = copy_write(path, &patch->bytes);
-	return r ? hf_fail(diag, r, "cannot keep a copy of the patch in %s",
-			   path) : 0;
 }
 
 /* --- reading --------------------------------------------------------------------- */

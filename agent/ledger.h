@@ -1,11 +1,8 @@
 /*
  * The ledger: what was done to which process, when and by whom, kept on the host.
  *
- *   DIRECTORY/ledger.db       SQLite, write-ahead log: many agents, power failures
- *   DIRECTORY/patches/SHA256  a copy of each patch file that was applied
- *
- * DIRECTORY is $HOTFIX_STATE_DIR, else /var/lib/hotfix for root, else
- * $XDG_STATE_HOME/hotfix or ~/.local/state/hotfix.
+ * STATE/ledger.db (state_dir.h): SQLite, with a write-ahead log because many agents
+ * write it and power fails.
  *
  * An entry is one JSON object, never changed. Each carries the BLAKE2b-256 of the
  * hash before it and its own text, and the table `head` says which is the last:
@@ -18,9 +15,11 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "../lib/cleanup.h"
-#include "../lib/patch_file.h"
+#include "../lib/diag.h"
 
 #define LEDGER_HASH_SIZE 32
 
@@ -49,18 +48,6 @@ const char *ledger_path(const struct ledger *ledger);
  * Return: 0; -ENOSPC, -EROFS, -EIO, -EBUSY, -ENOMEM.
  */
 int ledger_append(struct ledger *ledger, json_t *records, struct hf_diag *diag);
-
-/**
- * ledger_keep_patch() - keep a copy of a patch file under its digest
- *
- * Return: 0, also when it is there already; -errno.
- */
-int ledger_keep_patch(struct ledger *ledger, const struct patch_file *patch,
-		      struct hf_diag *diag);
-
-/* Where the copy of the patch file with @digest is. Return: 0; -ENOENT: nowhere. */
-int ledger_patch_path(const uint8_t digest[SHA256_SIZE], char *ret_path,
-		      size_t size);
 
 /* @record: borrowed. Return: anything but 0 ends the walk. */
 typedef int ledger_visit_fn(void *context, const json_t *record);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "journal.h"
 #include "operation_report.h"
+#include "patch_store.h"
 #include "report.h"
 #include "survey.h"
 #include "who.h"
@@ -138,7 +139,7 @@ static int records_write(struct recorder *recorder, struct hf_diag *diag)
 	if (r == 0)
 		r = ledger_append(ledger, recorder->records, diag);
 	if (r == 0 && recorder->applied && recorder->patch)
-		r = ledger_keep_patch(ledger, recorder->patch, diag);
+		r = patch_store_keep(recorder->patch, diag);
 	return r;
 }
 

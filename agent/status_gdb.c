@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "ledger.h"
+#include "patch_store.h"
 #include "survey.h"
 
 /* The patch file's address 0 stands behind the control pages. */
@@ -16,7 +16,7 @@ static void image_tell(const struct control *control, struct output *output)
 			     *block->name ? block->name : "(damaged)");
 		return;
 	}
-	if (ledger_patch_path(block->digest, path, sizeof(path))) {
+	if (patch_store_find(block->digest, path)) {
 		output_print(output, "# %s: the ledger has no copy of its file, "
 			     "or it is one part of several\n", block->name);
 		return;
