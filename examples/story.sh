@@ -70,6 +70,7 @@ PATH=$(cd "$build" && pwd):$PATH
 program=$build/examples/$example/$example
 fix=$build/examples/$example/$patch.hotfix.so
 work=$(mktemp -d "${TMPDIR:-/tmp}/hotfix-$example.XXXXXX") || exit 1
+export HOTFIX_STATE_DIR=$work/state # the ledger of this story alone
 ulimit -c 0
 
 server= load=
@@ -196,6 +197,8 @@ fix_from_diff() {
 }
 
 story_end() {
+	section "The ledger: what was done, when and by whom"
+	run hotfix log -p "$server" || failed "hotfix log failed"
 	load_stop
 	server_stop
 	section "In short"
