@@ -10,6 +10,7 @@
 #include <dwarf.h>
 #include <string.h>
 
+#include "dies.h"
 #include "types.h"
 
 #define STACK_WORDS_MAX 32
@@ -42,6 +43,13 @@ static bool has(Dwarf_Die *die, unsigned int name)
 	Dwarf_Attribute attribute;
 
 	return dwarf_attr_integrate(die, name, &attribute);
+}
+
+/* Unlike dwarf_peel_type() it ends where a type leads to itself. */
+static bool peel(Dwarf_Die *type, Dwarf_Die *ret_peeled)
+{
+	*ret_peeled = *type;
+	return type_strip(ret_peeled);
 }
 
 /* One scalar; what is not aligned makes everything go to memory. */
@@ -172,7 +180,7 @@ static bool put_type(struct eightbytes *value, Dwarf_Die *type, uint64_t offset,
 	Dwarf_Word size = 8;
 	Dwarf_Die peeled;
 
-	if (depth > DEPTH_MAX || dwarf_peel_type(type, &peeled))
+	if (depth > DEPTH_MAX || !peel(type, &peeled))
 		return false;
 	dwarf_aggregate_size(&peeled, &size);
 	switch (dwarf_tag(&peeled)) {
@@ -198,7 +206,7 @@ static bool is_vector_inside(Dwarf_Die *type, unsigned int depth)
 {
 	Dwarf_Die peeled, member, inner;
 
-	if (depth > DEPTH_MAX || dwarf_peel_type(type, &peeled))
+	if (depth > DEPTH_MAX || !peel(type, &peeled))
 		return true;
 	if (has(&peeled, DW_AT_GNU_vector))
 		return true;
@@ -223,7 +231,7 @@ static bool is_in_memory(Dwarf_Die *type)
 	Dwarf_Word size = 0;
 	Dwarf_Die peeled;
 
-	if (dwarf_peel_type(type, &peeled) ||
+	if (!peel(type, &peeled) ||
 	    dwarf_aggregate_size(&peeled, &size))
 		return false;
 	switch (dwarf_tag(&peeled)) {
@@ -290,7 +298,7 @@ static void count_argument(Dwarf_Die *type, struct arguments *arguments)
 	Dwarf_Word size = 8;
 	Dwarf_Die peeled;
 
-	if (dwarf_peel_type(type, &peeled))
+	if (!peel(type, &peeled))
 		peeled = *type;
 	dwarf_aggregate_size(&peeled, &size);
 	switch (dwarf_tag(&peeled)) {

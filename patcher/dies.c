@@ -12,7 +12,7 @@ bool type_of(Dwarf_Die *die, Dwarf_Die *ret_type)
 
 bool type_strip(Dwarf_Die *type)
 {
-	for (;;) {
+	for (unsigned int i = 0; i < TYPE_CHAIN_MAX; i++) {
 		switch (dwarf_tag(type)) {
 		case DW_TAG_typedef:
 		case DW_TAG_const_type:
@@ -26,6 +26,7 @@ bool type_strip(Dwarf_Die *type)
 			return true;
 		}
 	}
+	return false;
 }
 
 uint64_t die_number(Dwarf_Die *die, unsigned int name)

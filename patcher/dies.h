@@ -10,8 +10,12 @@
 /* The type of a variable, parameter or function's result; false: void. */
 bool type_of(Dwarf_Die *die, Dwarf_Die *ret_type);
 
+/* Types that lead to types: more in a row than any program has. In damaged debug
+   information one may lead to itself. */
+#define TYPE_CHAIN_MAX 64
+
 /* Follows typedefs, and const, volatile, which do not change the bits. False:
-   it ends in void. */
+   it ends in void, or not at all. */
 bool type_strip(Dwarf_Die *type);
 
 /* Elements of all dimensions; 0 when open, or known at run time only. */

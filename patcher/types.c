@@ -8,6 +8,7 @@
 
 /* Structures in structures are compared; deeper than this, by name. */
 #define DEPTH_MAX 4
+#define TYPES_PRINTED_MAX 200 /* of one prototype */
 
 struct comparison {
 	unsigned int depth;
@@ -170,7 +171,7 @@ static bool equal(Dwarf_Die *a, Dwarf_Die *b, const struct comparison *in)
 
 	if (!has_left || !has_right)
 		return has_left == has_right;
-	if (dwarf_tag(&left) != dwarf_tag(&right))
+	if (dwarf_tag(&left) != dwarf_tag(&right) || in->depth > TYPE_CHAIN_MAX)
 		return false;
 	switch (dwarf_tag(&left)) {
 	case DW_TAG_base_type:
@@ -217,99 +218,120 @@ bool prototypes_equal(Dwarf_Die *a, Dwarf_Die *b,
 
 /* ---- printing ----------------------------------------------------------- */
 
-static void print_named(FILE *file, const char *prefix, Dwarf_Die *type)
+/* Damaged debug information may lead to itself: what is too long ends in "...". */
+struct printer {
+	FILE *file;
+	unsigned int nr_left; /* types that may still be printed */
+};
+
+static void print_type(struct printer *printer, Dwarf_Die *type);
+
+static void print_named(struct printer *printer, const char *prefix,
+			Dwarf_Die *type)
 {
-	fprintf(file, "%s%s", prefix, dwarf_diename(type) ?: "{...}");
+	fprintf(printer->file, "%s%s", prefix, dwarf_diename(type) ?: "{...}");
 }
 
-static void print_pointee(FILE *file, Dwarf_Die *type)
+static void print_pointee(struct printer *printer, Dwarf_Die *type)
 {
 	Dwarf_Die pointee;
 
 	if (!type_of(type, &pointee)) {
-		fputs("void *", file);
+		fputs("void *", printer->file);
 	} else {
-		type_print(file, &pointee);
+		print_type(printer, &pointee);
 		fputs(dwarf_tag(&pointee) == DW_TAG_pointer_type ? "*" : " *",
-		      file);
+		      printer->file);
 	}
 }
 
-static void print_qualified(FILE *file, const char *word, Dwarf_Die *type)
+static void print_qualified(struct printer *printer, const char *word,
+			    Dwarf_Die *type)
 {
 	Dwarf_Die inner;
 	bool has_type = type_of(type, &inner);
 
-	fprintf(file, "%s ", word);
-	type_print(file, has_type ? &inner : NULL);
+	fprintf(printer->file, "%s ", word);
+	print_type(printer, has_type ? &inner : NULL);
 }
 
-static void print_parameters(FILE *file, Dwarf_Die *function)
+static void print_parameters(struct printer *printer, Dwarf_Die *function)
 {
 	const char *comma = "";
 	Dwarf_Die die, type;
 	bool more = die_first_child(function, DW_TAG_formal_parameter, &die);
 
 	if (!more)
-		fputs("void", file);
+		fputs("void", printer->file);
 	for (; more; more = die_next_child(&die, DW_TAG_formal_parameter)) {
-		fputs(comma, file);
-		type_print(file, type_of(&die, &type) ? &type : NULL);
+		fputs(comma, printer->file);
+		print_type(printer, type_of(&die, &type) ? &type : NULL);
 		comma = ", ";
 	}
 	if (die_first_child(function, DW_TAG_unspecified_parameters, &die))
-		fputs(", ...", file);
+		fputs(", ...", printer->file);
+}
+
+static void print_type(struct printer *printer, Dwarf_Die *type)
+{
+	Dwarf_Die inner;
+
+	if (!printer->nr_left) {
+		fputs("...", printer->file);
+		return;
+	}
+	printer->nr_left--;
+	switch (type ? dwarf_tag(type) : DW_TAG_unspecified_type) {
+	case DW_TAG_unspecified_type:
+		fputs("void", printer->file);
+		break;
+	case DW_TAG_pointer_type:
+		print_pointee(printer, type);
+		break;
+	case DW_TAG_structure_type:
+		print_named(printer, "struct ", type);
+		break;
+	case DW_TAG_union_type:
+		print_named(printer, "union ", type);
+		break;
+	case DW_TAG_enumeration_type:
+		print_named(printer, "enum ", type);
+		break;
+	case DW_TAG_const_type:
+		print_qualified(printer, "const", type);
+		break;
+	case DW_TAG_volatile_type:
+		print_qualified(printer, "volatile", type);
+		break;
+	case DW_TAG_array_type:
+		print_type(printer, type_of(type, &inner) ? &inner : NULL);
+		fprintf(printer->file, "[%lu]", type_array_length(type));
+		break;
+	case DW_TAG_subroutine_type:
+		print_type(printer, type_of(type, &inner) ? &inner : NULL);
+		fputs(" (", printer->file);
+		print_parameters(printer, type);
+		fputs(")", printer->file);
+		break;
+	default:
+		print_named(printer, "", type);
+	}
 }
 
 void type_print(FILE *file, Dwarf_Die *type)
 {
-	Dwarf_Die inner;
-
-	switch (type ? dwarf_tag(type) : DW_TAG_unspecified_type) {
-	case DW_TAG_unspecified_type:
-		fputs("void", file);
-		break;
-	case DW_TAG_pointer_type:
-		print_pointee(file, type);
-		break;
-	case DW_TAG_structure_type:
-		print_named(file, "struct ", type);
-		break;
-	case DW_TAG_union_type:
-		print_named(file, "union ", type);
-		break;
-	case DW_TAG_enumeration_type:
-		print_named(file, "enum ", type);
-		break;
-	case DW_TAG_const_type:
-		print_qualified(file, "const", type);
-		break;
-	case DW_TAG_volatile_type:
-		print_qualified(file, "volatile", type);
-		break;
-	case DW_TAG_array_type:
-		type_print(file, type_of(type, &inner) ? &inner : NULL);
-		fprintf(file, "[%lu]", type_array_length(type));
-		break;
-	case DW_TAG_subroutine_type:
-		type_print(file, type_of(type, &inner) ? &inner : NULL);
-		fputs(" (", file);
-		print_parameters(file, type);
-		fputs(")", file);
-		break;
-	default:
-		print_named(file, "", type);
-	}
+	print_type(&(struct printer){ file, TYPES_PRINTED_MAX }, type);
 }
 
 void prototype_print(FILE *file, Dwarf_Die *function)
 {
+	struct printer printer = { file, TYPES_PRINTED_MAX };
 	Dwarf_Die type;
 	const char *name = dwarf_diename(function);
 
-	type_print(file, type_of(function, &type) ? &type : NULL);
+	print_type(&printer, type_of(function, &type) ? &type : NULL);
 	fprintf(file, " %s(", name ?: "?");
-	print_parameters(file, function);
+	print_parameters(&printer, function);
 	fputs(")", file);
 }
 

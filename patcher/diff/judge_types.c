@@ -115,8 +115,10 @@ static bool unnamed_type(Dwarf_Die *variable, Dwarf_Die *ret_type)
 {
 	bool more = type_of(variable, ret_type);
 
-	while (more && !is_aggregate_tag(dwarf_tag(ret_type)))
-		more = dwarf_tag(ret_type) != DW_TAG_typedef &&
+	for (unsigned int i = 0;
+	     more && !is_aggregate_tag(dwarf_tag(ret_type)); i++)
+		more = i < TYPE_CHAIN_MAX &&
+		       dwarf_tag(ret_type) != DW_TAG_typedef &&
 		       dwarf_tag(ret_type) != DW_TAG_subroutine_type &&
 		       type_of(ret_type, ret_type);
 	return more && !dwarf_diename(ret_type);

@@ -98,14 +98,15 @@ static const char *aggregate_name(Dwarf_Die *type)
 	Dwarf_Die die = *type;
 	const char *name = NULL;
 
-	for (;;) {
+	for (unsigned int i = 0; i < TYPE_CHAIN_MAX; i++) {
 		if (is_aggregate_tag(dwarf_tag(&die)))
 			return dwarf_diename(&die) ?: name;
 		if (dwarf_tag(&die) == DW_TAG_typedef)
 			name = dwarf_diename(&die);
 		if (!type_of(&die, &die))
-			return NULL;
+			break;
 	}
+	return NULL;
 }
 
 static bool members_fit(Dwarf_Die *old, Dwarf_Die *new,
