@@ -209,9 +209,9 @@ static int chain_show(struct ledger *ledger, struct output *output,
 	if (r)
 		return r;
 	output_print(output,
-		     "%s: all %llu entries are there, and as they were "
-		     "written\nlast hash: %s\n",
+		     "%s: %llu %s, all there and as written\nlast hash: %s\n",
 		     ledger_path(ledger), (unsigned long long)proof.nr_entries,
+		     proof.nr_entries == 1 ? "entry" : "entries",
 		     proof.last_hash);
 	if (!output->json)
 		return 0;

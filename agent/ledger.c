@@ -1,10 +1,12 @@
 #include "ledger.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <sodium.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "../lib/digest.h"
@@ -105,10 +107,54 @@ static int schema_ensure(struct ledger *ledger, bool write, struct hf_diag *diag
 	return r ? r : run(ledger, schema, diag);
 }
 
+static bool is_read_only(const char *path)
+{
+	struct statvfs disk;
+
+	return !statvfs(path, &disk) && (disk.f_flag & ST_RDONLY);
+}
+
+/*
+ * A database with a write-ahead log cannot be read where nothing can be written, but
+ * as one that nobody changes. https://sqlite.org/wal.html, "Read-Only Databases"
+ */
+static int open_immutable(struct ledger *ledger)
+{
+	static const char plain[] = "/._-~";
+	char uri[sizeof("file:?immutable=1") + 3 * PATH_MAX] = "file:";
+	char *to = uri + strlen(uri);
+
+	for (const char *at = ledger->path; *at; at++)
+		if (isalnum((unsigned char)*at) || strchr(plain, *at))
+			*to++ = *at;
+		else
+			to += sprintf(to, "%%%02X", (unsigned char)*at);
+	strcpy(to, "?immutable=1");
+	return sqlite3_open_v2(uri, &ledger->db,
+			       SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+}
+
+static int database_open(struct ledger *ledger, bool write,
+			 struct hf_diag *diag)
+{
+	int flags = SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0);
+	int r;
+
+	if (!is_read_only(ledger->path))
+		r = sqlite3_open_v2(ledger->path, &ledger->db, flags, NULL);
+	else if (!write)
+		r = open_immutable(ledger);
+	else
+		return hf_error(diag, -EROFS, "ledger",
+				"cannot write the ledger %s: its file system "
+				"is read-only", ledger->path);
+	return r == SQLITE_OK ? 0 : sql_fail(ledger, "cannot open the ledger",
+					     diag);
+}
+
 int ledger_open(bool write, struct ledger **ret_ledger, struct hf_diag *diag)
 {
 	owned(ledger_close_p) struct ledger *ledger = calloc(1, sizeof(*ledger));
-	int flags = SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0);
 	int r;
 
 	if (!ledger)
@@ -121,8 +167,9 @@ int ledger_open(bool write, struct ledger **ret_ledger, struct hf_diag *diag)
 	if (!write && access(ledger->path, F_OK))
 		return hf_error(diag, -ENOENT, "no-ledger",
 				"there is no ledger yet: %s", ledger->path);
-	if (sqlite3_open_v2(ledger->path, &ledger->db, flags, NULL) != SQLITE_OK)
-		return sql_fail(ledger, "cannot open the ledger", diag);
+	r = database_open(ledger, write, diag);
+	if (r)
+		return r;
 	sqlite3_extended_result_codes(ledger->db, 0);
 	sqlite3_busy_timeout(ledger->db, WAIT_MS);
 	r = run(ledger, "PRAGMA synchronous = FULL", diag);

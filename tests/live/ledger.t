@@ -140,7 +140,7 @@ five_entries()
 		hotfix_exit 1 revert two -p $PID
 	done
 	hotfix log --verify
-	stdout_says 'all 5 entries are there'
+	stdout_says ': 5 entries, all there'
 	cp -a "$HOTFIX_STATE_DIR" "$TMP/whole"
 }
 
@@ -222,6 +222,29 @@ test_full_disk()
 	json_is entries.0.who.uid "$(id -u)"
 	json_is entries.0.reason 'orders are charged twice'
 	hotfix log --verify
+}
+
+test_read_only_disk()
+{
+	[ "$(id -u)" = 0 ] || skip 'must be root to mount'
+	start_target calc
+	fix_two
+	HOTFIX_STATE_DIR="$TMP/disk#%"
+	mkdir "$HOTFIX_STATE_DIR"
+	mount -t tmpfs tmpfs "$HOTFIX_STATE_DIR"
+	at_end umount -l "$HOTFIX_STATE_DIR"
+	hotfix apply "$FIX" -p $PID
+	mount -o remount,ro "$HOTFIX_STATE_DIR"
+	hotfix revert two -p $PID
+	stderr_says 'warning: not in the ledger: .*its file system is read-only'
+	expect value 1
+	hotfix log -p $PID
+	stdout_says 'apply +two +calc'
+	hotfix log --verify
+	stdout_says ': 1 entry, all there'
+	mount -o remount,rw "$HOTFIX_STATE_DIR"
+	hotfix apply "$FIX" -p $PID
+	nr_entries_is 2
 }
 
 # Killed after the switch and before the entry: found in the process, once.
