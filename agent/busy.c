@@ -283,17 +283,42 @@ static void frame_describe(const struct target *target, hf_addr address,
 			return;
 }
 
+/* Return: owned by the caller (free); NULL: they cannot be followed. */
+static struct unwind_frames *seen_unwind(const struct seen *seen,
+					 struct unwinder *unwinder)
+{
+	struct unwind_frames *frames = malloc(sizeof(*frames));
+	const struct unwind_copy copy = { seen->thread.regs.rsp, seen->stack,
+					  seen->stack_size };
+
+	if (frames &&
+	    !unwinder_walk_copy(unwinder, &seen->thread, &copy, frames, NULL))
+		return frames;
+	free(frames);
+	return NULL;
+}
+
+static size_t nr_described(const struct busy *busy)
+{
+	return busy->nr < BUSY_MAX ? busy->nr : BUSY_MAX;
+}
+
+void busy_warm(const struct busy *busy, struct unwinder *unwinder)
+{
+	for (size_t i = 0; i < nr_described(busy); i++)
+		if (busy->seen[i].thread.tid)
+			free(seen_unwind(&busy->seen[i], unwinder));
+}
+
 static void frames_describe(const struct seen *seen,
 			    const struct target *target,
 			    struct unwinder *unwinder,
 			    struct busy_thread *thread)
 {
-	owned(free_p) struct unwind_frames *frames = malloc(sizeof(*frames));
-	const struct unwind_copy copy = { seen->thread.regs.rsp, seen->stack,
-					  seen->stack_size };
+	owned(free_p) struct unwind_frames *frames =
+		seen_unwind(seen, unwinder);
 
-	if (!frames ||
-	    unwinder_walk_copy(unwinder, &seen->thread, &copy, frames, NULL))
+	if (!frames)
 		return;
 	while (thread->nr_frames < frames->nr &&
 	       thread->nr_frames < BUSY_FRAMES_MAX) {
@@ -352,7 +377,7 @@ struct busy_list *busy_describe(const struct busy *busy,
 
 	if (!list)
 		return NULL;
-	list->nr = busy->nr < BUSY_MAX ? busy->nr : BUSY_MAX;
+	list->nr = nr_described(busy);
 	for (size_t i = 0; i < list->nr; i++)
 		seen_describe(&busy->seen[i], target, unwinder,
 			      &list->threads[i]);

@@ -58,6 +58,12 @@ void busy_look(struct busy *busy, uint64_t now_ns);
 void busy_see(struct busy *busy, const struct thread *thread,
 	      const struct stack_hit *hit);
 
+/*
+ * Follows the frames of those that were seen in the last look, so that @unwinder
+ * has read the tables for it when threads stand still.
+ */
+void busy_warm(const struct busy *busy, struct unwinder *unwinder);
+
 /* How many were seen in the last look. */
 size_t busy_nr(const struct busy *busy);
 

@@ -55,6 +55,12 @@ static hf_addr gate_address(const struct gates *gates, size_t i)
 	return gates->base + i * GATE_SIZE;
 }
 
+void gates_prepare(const struct gates *gates)
+{
+	(void)process_write(gates->process, gate_address(gates, 0) + GATE_SLOT,
+			    gates->leads_to, sizeof(*gates->leads_to));
+}
+
 int gates_find(struct gates *gates, hf_addr leads_to, hf_addr *ret_gate)
 {
 	size_t i = 0;

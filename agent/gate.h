@@ -45,6 +45,9 @@ void gates_encode(uint8_t ret_page[GATES_SIZE]);
 int gates_read(const struct process *process, hf_addr base,
 	       struct gates *ret_gates);
 
+/* The process's own copy of the page is made by the first write to it. */
+void gates_prepare(const struct gates *gates);
+
 /**
  * gates_find() - the gate that leads to an address
  *

@@ -8,6 +8,8 @@
 
 /* A gate holds a thread for longer than this, and what comes with it. */
 #define LOOK_GAP_US 50
+/* As long a thread takes to be let run and return, or to stop: no gap then. */
+#define EXPECT_NS (50 * NS_PER_US)
 
 /* A thread whose return leads to a gate. */
 struct caught {
@@ -147,7 +149,10 @@ static bool has_left(const struct gather *gather, const struct caught *caught)
 {
 	hf_addr now;
 
-	return return_read(gather, caught, &now) < 0 || now != caught->gate;
+	/* Present: it was written to. */
+	return process_peek(gather->gates.process, caught->where, &now,
+			    sizeof(now)) < 0 ||
+	       now != caught->gate;
 }
 
 /*
@@ -162,6 +167,8 @@ static void arrival_keep(struct gather *gather, struct caught *caught)
 	caught->arrived = !thread || thread->state == THREAD_GONE;
 	if (caught->arrived || !has_left(gather, caught))
 		return;
+	if (!thread->awaited)
+		gather->expect_until_ns = monotonic_ns() + EXPECT_NS;
 	tracee_ask(thread);
 	caught->arrived = tracee_collect(gather->tracee, thread);
 	if (!caught->arrived)
@@ -189,10 +196,14 @@ static bool look(struct gather *gather)
 int gather_wait(struct gather *gather, uint64_t deadline_ns)
 {
 	tracee_release_all(gather->tracee);
+	gather->expect_until_ns = monotonic_ns() + EXPECT_NS;
 	while (look(gather)) {
-		if (monotonic_ns() >= deadline_ns)
+		uint64_t now_ns = monotonic_ns();
+
+		if (now_ns >= deadline_ns)
 			return -ETIME;
-		tracee_serve(gather->tracee, LOOK_GAP_US);
+		if (now_ns >= gather->expect_until_ns)
+			tracee_serve(gather->tracee, LOOK_GAP_US);
 	}
 	return 0;
 }

@@ -30,6 +30,7 @@ struct gather {
 	struct gates gates;
 	struct caught *caught; /* owned; released by the last two functions */
 	size_t nr_caught;
+	uint64_t expect_until_ns; /* somebody is about to arrive or to stop */
 };
 
 /**

@@ -224,6 +224,12 @@ static int memory_open(struct process *process, struct hf_diag *diag)
 		process->start_stack = stat.start_stack;
 	process->mem = openat(process->dir, "mem", O_RDWR | O_CLOEXEC);
 	if (process->mem >= 0)
+		process->pagemap =
+			openat(process->dir, "pagemap", O_RDONLY | O_CLOEXEC);
+	/* Not every kernel has it, nor shows it to everybody. */
+	if (process->mem >= 0 &&
+	    (process->pagemap >= 0 || (errno != EMFILE && errno != ENFILE &&
+				       errno != ENOMEM)))
 		return 0;
 	if (errno == EACCES || errno == EPERM)
 		return process_denied(process, diag);
@@ -297,7 +303,8 @@ int process_open(pid_t pid, struct process **ret_process, struct hf_diag *diag)
 	if (!process)
 		return hf_fail(diag, -ENOMEM, "process %d", (int)pid);
 	process->pid = pid;
-	process->dir = process->task = process->mem = -1;
+	process->dir = process->task = -1;
+	process->mem = process->pagemap = -1;
 
 	r = directories_open(process, diag);
 	if (!r)
@@ -322,6 +329,7 @@ void process_free(struct process *process)
 	if (!process)
 		return;
 	close_p(&process->mem);
+	close_p(&process->pagemap);
 	close_p(&process->task);
 	close_p(&process->dir);
 	free(process->executable);

@@ -27,6 +27,7 @@ struct process {
 	int dir;     /* /proc/PID, or /proc/PID/task/TID of a living thread */
 	int task;    /* /proc/PID/task */
 	int mem;     /* /proc/PID/mem, read and write */
+	int pagemap; /* /proc/PID/pagemap; -1: not to be had */
 	uint64_t start_time; /* clock ticks after boot, stat field 22 */
 	hf_addr start_stack; /* of the program that ran when it was opened */
 	char command[16 + 1]; /* comm */

@@ -392,19 +392,16 @@ char thread_state_char(const struct process *process, pid_t tid)
 
 bool pages_present(const struct process *process, const struct range *range)
 {
-	owned(close_p) int pagemap =
-		openat(process->dir, "pagemap", O_RDONLY | O_CLOEXEC);
 	uint64_t entries[64];
 	uint64_t page = range->start / HF_PAGE_SIZE;
 	uint64_t end = (range->end + HF_PAGE_SIZE - 1) / HF_PAGE_SIZE;
 
-	if (pagemap < 0)
-		return false;
 	while (page < end) {
 		size_t nr = end - page < ARRAY_SIZE(entries) ?
 				    end - page : ARRAY_SIZE(entries);
 
-		if (read_full_at(pagemap, entries, nr * sizeof(*entries),
+		if (read_full_at(process->pagemap, entries,
+				 nr * sizeof(*entries),
 				 (off_t)(page * sizeof(*entries))) < 0)
 			return false;
 		for (size_t i = 0; i < nr; i++)

@@ -16,7 +16,6 @@
 #include "stack.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -57,7 +56,6 @@ struct pagemap_scan {
 
 struct walk {
 	const struct process *process;
-	int pagemap; /* -1: cannot be had, everything is read */
 	uint64_t page_by_page; /* bytes looked through so */
 	bool left_out;	       /* some memory, as there would be too much */
 	/* Called with words in ascending order; true ends the walk. */
@@ -73,18 +71,14 @@ static int walk_init(struct walk *walk, const struct process *process,
 		     struct hf_diag *diag)
 {
 	walk->process = process;
-	walk->pagemap = -1;
 	walk->words = malloc(CHUNK_SIZE);
 	if (!walk->words)
 		return hf_fail(diag, -ENOMEM, "cannot look through memory");
-	walk->pagemap = openat(process->dir, "pagemap", O_RDONLY | O_CLOEXEC);
 	return 0;
 }
 
 static void walk_release(struct walk *walk)
 {
-	if (walk->pagemap >= 0)
-		close(walk->pagemap);
 	free(walk->words);
 }
 
@@ -127,9 +121,8 @@ static void pages_in_use(const struct walk *walk, hf_addr address, size_t nr,
 	off_t offset = (off_t)(address / HF_PAGE_SIZE * sizeof(*entries));
 
 	memset(ret_used, true, nr * sizeof(*ret_used));
-	if (walk->pagemap < 0 || read_full_at(walk->pagemap, entries,
-					      nr * sizeof(*entries),
-					      offset) < 0)
+	if (read_full_at(walk->process->pagemap, entries, nr * sizeof(*entries),
+			 offset) < 0)
 		return;
 	for (size_t i = 0; i < nr; i++)
 		ret_used[i] = entries[i] & (PAGE_PRESENT | PAGE_SWAPPED);
@@ -219,7 +212,7 @@ static int regions_list(const struct walk *walk, hf_addr start, hf_addr end,
 		.any_of = PAGEMAP_IN_USE,
 		.wanted = PAGEMAP_IN_USE,
 	};
-	int nr = ioctl(walk->pagemap, PAGEMAP_SCAN_REQUEST, &scan);
+	int nr = ioctl(walk->process->pagemap, PAGEMAP_SCAN_REQUEST, &scan);
 
 	if (nr < 0 || scan.walk_end <= start)
 		return -ENOTTY;
@@ -253,7 +246,7 @@ static int walk_listed(struct walk *walk, struct range range)
 /* Return: 1: @visit ended it; 0; -ESRCH. */
 static int walk_range(struct walk *walk, struct range range, bool shared)
 {
-	if (!shared && walk->pagemap >= 0)
+	if (!shared && walk->process->pagemap >= 0)
 		return walk_listed(walk, range);
 	return walk_page_by_page(walk, range, shared);
 }

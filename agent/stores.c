@@ -23,12 +23,16 @@ static int site_changed(const struct stores *stores,
 	return -ECANCELED;
 }
 
+/* process_read(), or process_peek() where the page is the process's own. */
+typedef int (*memory_read)(const struct process *process, hf_addr address,
+			   void *data, size_t size);
+
 static int store_read(const struct stores *stores,
-		      const struct transition_store *store, uint8_t *ret_bytes,
-		      struct hf_diag *diag)
+		      const struct transition_store *store, memory_read read,
+		      uint8_t *ret_bytes, struct hf_diag *diag)
 {
-	int r = process_read(stores->target->process, store->address, ret_bytes,
-			     store->size);
+	int r = read(stores->target->process, store->address, ret_bytes,
+		     store->size);
 
 	return r < 0 ? hf_fail(diag, r, "cannot read the entry of %s()",
 			       store->function) :
@@ -47,7 +51,8 @@ int stores_observe(struct stores *ret_stores, const struct target *target,
 	for (size_t i = 0; i < transition->nr_stores; i++) {
 		const struct transition_store *store = &transition->stores[i];
 		uint8_t *before = ret_stores->before[i];
-		int r = store_read(ret_stores, store, before, diag);
+		int r = store_read(ret_stores, store, process_read, before,
+				   diag);
 
 		if (r < 0)
 			return r;
@@ -64,14 +69,15 @@ void stores_release(struct stores *stores)
 	stores->before = NULL;
 }
 
-int stores_still_same(const struct stores *stores, struct hf_diag *diag)
+static int still_same(const struct stores *stores, memory_read read,
+		      struct hf_diag *diag)
 {
 	const struct transition *transition = stores->transition;
 	uint8_t now[15];
 
 	for (size_t i = 0; i < transition->nr_stores; i++) {
 		const struct transition_store *store = &transition->stores[i];
-		int r = store_read(stores, store, now, diag);
+		int r = store_read(stores, store, read, now, diag);
 
 		if (r < 0)
 			return r;
@@ -80,6 +86,11 @@ int stores_still_same(const struct stores *stores, struct hf_diag *diag)
 					    now, diag);
 	}
 	return 0;
+}
+
+int stores_still_same(const struct stores *stores, struct hf_diag *diag)
+{
+	return still_same(stores, process_peek, diag);
 }
 
 static int store_put(const struct stores *stores, size_t i,
@@ -93,7 +104,7 @@ static int store_put(const struct stores *stores, size_t i,
 
 void stores_prepare(const struct stores *stores)
 {
-	if (stores_still_same(stores, NULL))
+	if (still_same(stores, process_read, NULL))
 		return;
 	for (size_t i = 0; i < stores->transition->nr_stores; i++)
 		store_put(stores, i, stores->before[i]);

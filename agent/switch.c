@@ -50,6 +50,10 @@
 #include "stores.h"
 #include "urgency.h"
 
+/* Who was borrowed, or waits for the processor that we are on, is asleep again
+ * after that. */
+#define SETTLE_US 100
+
 /* Limits for what should take microseconds, so that nothing can hang. */
 #define SEIZE_TIMEOUT_MS 5000
 /* A thread that will not stop (vfork, a dead disk) must not keep the others
@@ -57,15 +61,18 @@
 #define HOLD_TIMEOUT_MS 100
 #define HOLD_TIMEOUT_PER_THREAD_MS 1 /* each must get the processor once */
 
-/* Between two looks, doubling from the first to the second. */
+/*
+ * Between two looks, doubling from the first to the longest. In the first
+ * milliseconds they come closer, with everything traced: a look is felt less than
+ * to gather, and of many one finds a function free that seldom is.
+ */
 #define FIRST_GAP_NS (100 * NS_PER_US)
 #define LONGEST_GAP_NS (50 * NS_PER_MS)
-/* Up to this threads stay traced: less than to trace many of them anew. */
-#define LONGEST_TRACED_GAP_NS (4 * NS_PER_MS)
+#define LONGEST_TRACED_GAP_NS (2 * NS_PER_MS)
 
 /* So long the ordinary looks are given a chance, and then between two times of
  * gathering as many times as long as it took. */
-#define GATHER_AFTER_NS (20 * NS_PER_MS)
+#define CLOSE_LOOKS_NS (20 * NS_PER_MS)
 #define GATHER_SHARE 10
 
 struct attempt {
@@ -78,6 +85,8 @@ struct attempt {
 	struct look look; /* made anew with each tracing */
 	uint64_t stopped_at_ns;
 	uint64_t gather_from_ns; /* not before */
+	uint64_t gap_ns; /* until the next try, if this one is in vain */
+	struct gates gates; /* of the image, when threads are to be gathered */
 	struct busy *busy; /* who was in the way */
 	bool leaving_free; /* in the last look: no thread refers to `leaving` */
 	struct tracee stood; /* where the threads stood at the switch; a copy */
@@ -354,16 +363,14 @@ static int gather_round(struct attempt *attempt, struct gather *gather,
  */
 static int attempt_gather(struct attempt *attempt, struct hf_diag *diag)
 {
-	const struct switch_request *request = attempt->request;
 	uint64_t began_ns, deadline_ns;
 	struct gather gather = {
 		.tracee = attempt->tracee,
 		.query = attempt->look.inside,
+		.gates = attempt->gates,
 	};
 	int r;
 
-	if (gates_read(request->target->process, request->gates, &gather.gates))
-		return -EBUSY;
 	stop_again(attempt);
 	began_ns = attempt->stopped_at_ns;
 	deadline_ns = stop_deadline_ns(attempt);
@@ -397,7 +404,24 @@ static uint64_t gather_first_ns(const struct attempt *attempt)
 	    thread_status_read(process, process->pid, &status, NULL) ||
 	    status.shadow_stack)
 		return UINT64_MAX;
-	return monotonic_ns() + GATHER_AFTER_NS;
+	return monotonic_ns() + CLOSE_LOOKS_NS;
+}
+
+/*
+ * Whether those inside are to be gathered if there are some. What that needs is
+ * made ready while nobody stands still.
+ */
+static bool attempt_may_gather(struct attempt *attempt)
+{
+	const struct switch_request *request = attempt->request;
+
+	if (monotonic_ns() < attempt->gather_from_ns ||
+	    gates_read(request->target->process, request->gates,
+		       &attempt->gates))
+		return false;
+	gates_prepare(&attempt->gates);
+	busy_warm(attempt->busy, attempt->look.inside.unwinder);
+	return true;
 }
 
 /* --- one try ----------------------------------------------------------------- */
@@ -419,19 +443,25 @@ static int attempt_stop(struct attempt *attempt, struct hf_diag *diag)
 	return r == -ETIMEDOUT && pause_exceeded(attempt) ? -ETIME : r;
 }
 
-static int attempt_awake(struct attempt *attempt, struct hf_diag *diag)
+static bool stays_traced(const struct attempt *attempt)
+{
+	return attempt->gap_ns <= LONGEST_TRACED_GAP_NS;
+}
+
+static int attempt_awake(struct attempt *attempt, bool gathers,
+			 struct hf_diag *diag)
 {
 	uint64_t stop_ns;
 	int r;
 
 	r = attempt_stop(attempt, diag);
-	if (r == -EBUSY && attempt->stopped_at_ns >= attempt->gather_from_ns)
+	if (r == -EBUSY && gathers)
 		r = attempt_gather(attempt, diag);
-	/* For good, when all is done: to be stopped again would be a pause. */
-	if (r == 0)
-		tracee_detach_held(attempt->tracee);
-	else
+	/* For good, when tracing ends: to be stopped again would be a pause. */
+	if (r == -EBUSY && stays_traced(attempt))
 		tracee_release_all(attempt->tracee);
+	else
+		tracee_detach_held(attempt->tracee);
 	stop_ns = stop_note(attempt);
 	if (r)
 		return r;
@@ -459,9 +489,11 @@ static int attempt_trace(struct attempt *attempt, struct hf_diag *diag)
 	if (r == 0)
 		r = tracee_seize(target->process, SEIZE_TIMEOUT_MS,
 				 &attempt->tracee, diag);
-	if (r == 0)
-		attempt->urgency = urgency_begin();
-	return r;
+	if (r < 0)
+		return r;
+	attempt->urgency = urgency_begin();
+	tracee_serve(attempt->tracee, SETTLE_US);
+	return 0;
 }
 
 /* @r: what came of the last try. */
@@ -489,6 +521,7 @@ static void attempt_untrace(struct attempt *attempt, int r)
 static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 {
 	struct switch_result *result = attempt->result;
+	bool gathers;
 	int r = 0;
 
 	if (!attempt->tracee)
@@ -501,23 +534,32 @@ static int attempt_run(struct attempt *attempt, struct hf_diag *diag)
 	r = attempt_check_dormant(attempt, diag);
 	if (!result->attempts)
 		attempt_near(attempt);
-	if (r == 0 ||
-	    (r == -EBUSY && monotonic_ns() >= attempt->gather_from_ns))
-		r = attempt_awake(attempt, diag);
+	gathers = attempt_may_gather(attempt);
+	if (r == 0 || (r == -EBUSY && gathers))
+		r = attempt_awake(attempt, gathers, diag);
 	result->attempts++;
 	result->nr_threads = attempt->tracee->nr_threads;
 	return r;
 }
 
 /* Everything runs: traced, when it is not for long. */
-static void attempt_pause(struct attempt *attempt, uint64_t gap_ns)
+static void attempt_pause(struct attempt *attempt)
 {
-	if (gap_ns > LONGEST_TRACED_GAP_NS)
+	if (!stays_traced(attempt))
 		attempt_untrace(attempt, -EBUSY);
 	if (attempt->tracee)
-		tracee_serve(attempt->tracee, (unsigned int)(gap_ns / NS_PER_US));
+		tracee_serve(attempt->tracee,
+			     (unsigned int)(attempt->gap_ns / NS_PER_US));
 	else
-		sleep_ns(gap_ns);
+		sleep_ns(attempt->gap_ns);
+}
+
+static uint64_t gap_after(uint64_t gap_ns, uint64_t waited_ns)
+{
+	uint64_t longest_ns = waited_ns < CLOSE_LOOKS_NS ? LONGEST_TRACED_GAP_NS :
+							   LONGEST_GAP_NS;
+
+	return 2 * gap_ns < longest_ns ? 2 * gap_ns : longest_ns;
 }
 
 static int switch_pause_fail(const struct attempt *attempt,
@@ -590,10 +632,11 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 	const struct switch_request *request = attempt->request;
 	struct switch_result *result = attempt->result;
 	uint64_t wait_ns = request->options->wait_ms * NS_PER_MS;
-	uint64_t began_ns = monotonic_ns(), gap_ns = FIRST_GAP_NS;
+	uint64_t began_ns = monotonic_ns();
 	int r;
 
 	attempt->gather_from_ns = UINT64_MAX;
+	attempt->gap_ns = FIRST_GAP_NS;
 	for (;;) {
 		r = attempt_run(attempt, diag);
 		if (result->attempts == 1)
@@ -603,14 +646,13 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 		result->wait_ns = monotonic_ns() - began_ns;
 		if (r != -EBUSY && r != -ETIME && r != -ETIMEDOUT)
 			return r;
-		if (result->wait_ns + gap_ns > wait_ns ||
+		if (result->wait_ns + attempt->gap_ns > wait_ns ||
 		    (request->options->give_up && request->options->give_up())) {
 			attempt_untrace(attempt, r);
 			return attempts_fail(attempt, r, diag);
 		}
-		attempt_pause(attempt, gap_ns);
-		if (gap_ns < LONGEST_GAP_NS)
-			gap_ns *= 2;
+		attempt_pause(attempt);
+		attempt->gap_ns = gap_after(attempt->gap_ns, result->wait_ns);
 	}
 }
 

@@ -233,17 +233,22 @@ void tracee_detach_held(struct tracee *tracee)
 	}
 }
 
-/* To be detached a thread must be held; each for as short as can be. */
+static bool is_running(const struct thread *thread, bool dormant)
+{
+	return thread->state == THREAD_RUNNING && thread->dormant == dormant;
+}
+
+/* Those of @threads that are, or are not, dormant. */
 static void detach_running(struct tracee *tracee, struct thread *threads,
-			   size_t nr, unsigned int timeout_ms)
+			   size_t nr, bool dormant, unsigned int timeout_ms)
 {
 	struct patience patience = patience_ms(timeout_ms);
 
 	for (size_t i = 0; i < nr; i++)
-		if (threads[i].state == THREAD_RUNNING)
+		if (is_running(&threads[i], dormant))
 			thread_interrupt(&threads[i]);
 	for (size_t i = 0; i < nr; i++) {
-		if (threads[i].state != THREAD_RUNNING)
+		if (!is_running(&threads[i], dormant))
 			continue;
 		(void)thread_await(tracee, &threads[i], &patience);
 		thread_look(tracee, &threads[i], &patience);
@@ -252,14 +257,17 @@ static void detach_running(struct tracee *tracee, struct thread *threads,
 	patience_end(&patience);
 }
 
+/* One that was awake stops at once, and is not to wait for those that must wake. */
 static void detach_all(struct tracee *tracee, unsigned int timeout_ms)
 {
 	for (size_t i = 0; i < tracee->nr_threads; i += DETACH_BATCH) {
-		size_t rest = tracee->nr_threads - i;
+		struct thread *batch = tracee->threads + i;
+		size_t nr = tracee->nr_threads - i;
 
-		detach_running(tracee, tracee->threads + i,
-			       rest < DETACH_BATCH ? rest : DETACH_BATCH,
-			       timeout_ms);
+		if (nr > DETACH_BATCH)
+			nr = DETACH_BATCH;
+		detach_running(tracee, batch, nr, false, timeout_ms);
+		detach_running(tracee, batch, nr, true, timeout_ms);
 		serve_stopped(tracee);
 	}
 }

@@ -198,16 +198,22 @@ static size_t hold_ranks(const struct tracee *tracee, bool dormant,
 	return nr;
 }
 
+struct turn {
+	size_t index;
+	uint8_t rank;
+};
+
 /*
- * Indexes of the threads that run, sleepers first, with the dormant ones or
- * without. Owned by the caller.
+ * The threads that run, sleepers first, with the dormant ones or without. Owned
+ * by the caller.
  */
 static int hold_order(const struct tracee *tracee, bool dormant,
-		      size_t **ret_order, size_t *ret_nr)
+		      struct turn **ret_order, size_t *ret_nr)
 {
 	size_t nr_threads = tracee->nr_threads, nr = 0;
 	owned(free_p) uint8_t *ranks = calloc(nr_threads + 1, 1);
-	owned(free_p) size_t *order = calloc(nr_threads + 1, sizeof(*order));
+	owned(free_p) struct turn *order =
+		calloc(nr_threads + 1, sizeof(*order));
 
 	if (!ranks || !order)
 		return -ENOMEM;
@@ -215,7 +221,7 @@ static int hold_order(const struct tracee *tracee, bool dormant,
 	for (uint8_t rank = 0; rank < RANK_NEVER; rank++)
 		for (size_t i = 0; i < nr_threads; i++)
 			if (ranks[i] == rank)
-				order[nr++] = i;
+				order[nr++] = (struct turn){ i, rank };
 	*ret_order = take_ptr(order);
 	return 0;
 }
@@ -247,15 +253,25 @@ static int hold_newcomers(struct tracee *tracee, struct patience *patience,
 
 /*
  * In batches: each thread is looked at soon after it has stopped, because until
- * it is mended our death would mean an EINTR for it.
+ * it is mended our death would mean an EINTR for it. Of one rank: who works is
+ * not to stand still while others are woken up.
  */
-static int hold_batch(struct tracee *tracee, const size_t *order, size_t nr,
+static size_t batch_size(const struct turn *order, size_t nr)
+{
+	size_t size = 0;
+
+	while (size < nr && size < HOLD_BATCH && order[size].rank == order->rank)
+		size++;
+	return size;
+}
+
+static int hold_batch(struct tracee *tracee, const struct turn *order, size_t nr,
 		      struct patience *patience, struct hf_diag *diag)
 {
 	for (size_t i = 0; i < nr; i++)
-		thread_interrupt(&tracee->threads[order[i]]);
+		thread_interrupt(&tracee->threads[order[i].index]);
 	for (size_t i = 0; i < nr; i++) {
-		struct thread *thread = &tracee->threads[order[i]];
+		struct thread *thread = &tracee->threads[order[i].index];
 
 		if (thread_await(tracee, thread, patience))
 			return thread_stuck(tracee, thread, diag);
@@ -264,16 +280,18 @@ static int hold_batch(struct tracee *tracee, const size_t *order, size_t nr,
 	return 0;
 }
 
-static int hold_in_order(struct tracee *tracee, const size_t *order, size_t nr,
-			 unsigned int timeout_ms, struct hf_diag *diag)
+static int hold_in_order(struct tracee *tracee, const struct turn *order,
+			 size_t nr, unsigned int timeout_ms,
+			 struct hf_diag *diag)
 {
 	struct patience patience = patience_ms(timeout_ms);
+	size_t size;
 	int r = 0;
 
-	for (size_t i = 0; !r && i < nr; i += HOLD_BATCH)
-		r = hold_batch(tracee, order + i,
-			       nr - i < HOLD_BATCH ? nr - i : HOLD_BATCH,
-			       &patience, diag);
+	for (size_t i = 0; !r && i < nr; i += size) {
+		size = batch_size(order + i, nr - i);
+		r = hold_batch(tracee, order + i, size, &patience, diag);
+	}
 	if (!r)
 		r = hold_newcomers(tracee, &patience, diag);
 	if (!r && newcomers_join(tracee))
@@ -289,7 +307,7 @@ static int hold_in_order(struct tracee *tracee, const size_t *order, size_t nr,
 static int hold(struct tracee *tracee, bool dormant, unsigned int timeout_ms,
 		struct hf_diag *diag)
 {
-	owned(free_p) size_t *order = NULL;
+	owned(free_p) struct turn *order = NULL;
 	size_t nr;
 	int r = newcomers_join(tracee);
 
@@ -376,14 +394,14 @@ int tracee_hold_one(struct tracee *tracee, unsigned int timeout_ms,
 		    struct thread **ret_thread, struct hf_diag *diag)
 {
 	const unsigned int first_ms = timeout_ms < 20 ? timeout_ms : 20;
-	owned(free_p) size_t *order = NULL;
+	owned(free_p) struct turn *order = NULL;
 	struct thread *last = NULL;
 	size_t nr;
 
 	if (hold_order(tracee, true, &order, &nr))
 		return hf_fail(diag, -ENOMEM, "cannot stop a thread");
 	for (size_t i = 0; i < nr; i++) {
-		struct thread *thread = &tracee->threads[order[i]];
+		struct thread *thread = &tracee->threads[order[i].index];
 
 		/* With patience only for the last one that is left. */
 		if (hold_try(tracee, thread,
