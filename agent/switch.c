@@ -70,8 +70,9 @@
 #define LONGEST_GAP_NS (50 * NS_PER_MS)
 #define LONGEST_TRACED_GAP_NS (2 * NS_PER_MS)
 
-/* So long the ordinary looks are given a chance, and then between two times of
- * gathering as many times as long as it took. */
+/* So long after the first look, which with many threads takes longer, ordinary
+ * ones are given a chance, and then between two times of gathering as many times
+ * as long as it took. */
 #define CLOSE_LOOKS_NS (20 * NS_PER_MS)
 #define GATHER_SHARE 10
 
@@ -84,6 +85,7 @@ struct attempt {
 	struct urgency urgency; /* while something is */
 	struct look look; /* made anew with each tracing */
 	uint64_t stopped_at_ns;
+	uint64_t close_until_ns; /* looks follow each other closely */
 	uint64_t gather_from_ns; /* not before */
 	uint64_t gap_ns; /* until the next try, if this one is in vain */
 	struct gates gates; /* of the image, when threads are to be gathered */
@@ -390,21 +392,24 @@ static int attempt_gather(struct attempt *attempt, struct hf_diag *diag)
 	return r == -EAGAIN ? -EBUSY : r;
 }
 
-/*
- * From when on it may be tried. Never: a coroutine that does not run returns to
- * nobody, and a shadow stack knows every return address.
- */
-static uint64_t gather_first_ns(const struct attempt *attempt)
+/* A coroutine that does not run returns to nobody, and a shadow stack knows every
+ * return address. */
+static bool can_be_gathered(const struct attempt *attempt)
 {
 	const struct switch_request *request = attempt->request;
 	const struct process *process = request->target->process;
 	struct thread_status status;
 
-	if (!request->gates || request->options->scan_all ||
-	    thread_status_read(process, process->pid, &status, NULL) ||
-	    status.shadow_stack)
-		return UINT64_MAX;
-	return monotonic_ns() + CLOSE_LOOKS_NS;
+	return request->gates && !request->options->scan_all &&
+	       !thread_status_read(process, process->pid, &status, NULL) &&
+	       !status.shadow_stack;
+}
+
+static void first_look_is_over(struct attempt *attempt)
+{
+	attempt->close_until_ns = monotonic_ns() + CLOSE_LOOKS_NS;
+	if (can_be_gathered(attempt))
+		attempt->gather_from_ns = attempt->close_until_ns;
 }
 
 /*
@@ -554,12 +559,13 @@ static void attempt_pause(struct attempt *attempt)
 		sleep_ns(attempt->gap_ns);
 }
 
-static uint64_t gap_after(uint64_t gap_ns, uint64_t waited_ns)
+static uint64_t next_gap_ns(const struct attempt *attempt)
 {
-	uint64_t longest_ns = waited_ns < CLOSE_LOOKS_NS ? LONGEST_TRACED_GAP_NS :
-							   LONGEST_GAP_NS;
+	bool close = monotonic_ns() < attempt->close_until_ns;
+	uint64_t longest_ns = close ? LONGEST_TRACED_GAP_NS : LONGEST_GAP_NS;
 
-	return 2 * gap_ns < longest_ns ? 2 * gap_ns : longest_ns;
+	return 2 * attempt->gap_ns < longest_ns ? 2 * attempt->gap_ns :
+						  longest_ns;
 }
 
 static int switch_pause_fail(const struct attempt *attempt,
@@ -640,7 +646,7 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 	for (;;) {
 		r = attempt_run(attempt, diag);
 		if (result->attempts == 1)
-			attempt->gather_from_ns = gather_first_ns(attempt);
+			first_look_is_over(attempt);
 		if (r != -EBUSY)
 			attempt_untrace(attempt, r);
 		result->wait_ns = monotonic_ns() - began_ns;
@@ -652,7 +658,7 @@ static int attempts_run(struct attempt *attempt, struct hf_diag *diag)
 			return attempts_fail(attempt, r, diag);
 		}
 		attempt_pause(attempt);
-		attempt->gap_ns = gap_after(attempt->gap_ns, result->wait_ns);
+		attempt->gap_ns = next_gap_ns(attempt);
 	}
 }
 

@@ -1,8 +1,26 @@
 #include "urgency.h"
 
+#include <fcntl.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "../lib/cleanup.h"
+
+/* Return: what keeps them awake until it is closed; -1: nothing. */
+static int processors_keep_awake(void)
+{
+	const int32_t latency_us = 0;
+	int fd = open("/dev/cpu_dma_latency", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, &latency_us, sizeof(latency_us));
+	return fd;
+}
+
 struct urgency urgency_begin(void)
 {
-	struct urgency urgency = { .policy = sched_getscheduler(0) };
+	struct urgency urgency = { .policy = sched_getscheduler(0),
+				   .awake = processors_keep_awake() };
 	const struct sched_param lowest = {
 		.sched_priority = sched_get_priority_min(SCHED_FIFO),
 	};
@@ -21,4 +39,6 @@ void urgency_end(struct urgency *urgency)
 	if (urgency->raised)
 		sched_setscheduler(0, urgency->policy, &urgency->param);
 	urgency->raised = false;
+	close_p(&urgency->awake);
+	urgency->awake = -1;
 }
