@@ -385,7 +385,7 @@ bool command_line_wants_json(int argc, char **argv)
 static void option_help(const struct option_spec *spec, FILE *file)
 {
 	char left[40];
-	int width = 26;
+	int width = 29;
 
 	snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
 		 spec->letter ? '-' : ' ', spec->letter ? spec->letter : ' ',

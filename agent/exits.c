@@ -15,8 +15,16 @@
 /* Bursts of a busy host; the kernel doubles it. */
 #define RECEIVE_SIZE (1 << 20)
 
+#define PIDS_MAX 4194304 /* PID_MAX_LIMIT of linux/threads.h */
+
 struct exits {
 	int socket;
+	/*
+	 * Of each number whose fork was told, its parent's: a child that is gone
+	 * at once, as its parent ignores SIGCHLD, has none any more when its exit
+	 * is told. Pages of numbers that are in no use take no memory.
+	 */
+	pid_t *parents;
 };
 
 struct request {
@@ -76,6 +84,9 @@ int exits_open(struct exits **ret_exits, struct hf_diag *diag)
 	if (!exits)
 		return hf_fail(diag, -ENOMEM, "cannot listen to exits");
 	exits->socket = -1;
+	exits->parents = calloc(PIDS_MAX, sizeof(*exits->parents));
+	if (!exits->parents)
+		return hf_fail(diag, -ENOMEM, "cannot listen to exits");
 	if (!in_first_namespace())
 		return hf_error(diag, -ENOTSUP, "namespace",
 				"exits are told only outside of containers");
@@ -91,29 +102,50 @@ void exits_close(struct exits *exits)
 	if (!exits)
 		return;
 	close_p(&exits->socket);
+	free(exits->parents);
 	free(exits);
 }
 
-/* @size bytes of what the kernel has sent. Return: whether it is an exit with an error. */
 static bool event_read(const uint8_t *bytes, size_t size,
-		       struct exit_event *ret_event)
+		       struct proc_event *ret_event)
 {
 	const size_t start = sizeof(struct nlmsghdr) + sizeof(struct cn_msg);
-	struct proc_event event = { 0 };
 
+	memset(ret_event, 0, sizeof(*ret_event));
 	if (size < start)
 		return false;
 	size -= start;
-	memcpy(&event, bytes + start,
-	       size < sizeof(event) ? size : sizeof(event));
+	if (size > sizeof(*ret_event))
+		size = sizeof(*ret_event);
+	memcpy(ret_event, bytes + start, size);
+	return true;
+}
+
+static void fork_note(struct exits *exits, const struct proc_event *event)
+{
+	pid_t child = event->event_data.fork.child_tgid;
+
+	if (child == event->event_data.fork.child_pid && child < PIDS_MAX)
+		exits->parents[child] = event->event_data.fork.parent_tgid;
+}
+
+/* Its first thread stands for the process. Return: whether it is one with an error. */
+static bool exit_read(struct exits *exits, const struct proc_event *event,
+		      struct exit_event *ret_event)
+{
+	pid_t pid = event->event_data.exit.process_tgid;
+
+	if (pid != event->event_data.exit.process_pid || pid >= PIDS_MAX)
+		return false;
 	*ret_event = (struct exit_event){
-		.pid = event.event_data.exit.process_tgid,
-		.parent = event.event_data.exit.parent_tgid,
-		.status = (int)event.event_data.exit.exit_code,
+		.pid = pid,
+		.parent = event->event_data.exit.parent_tgid,
+		.status = (int)event->event_data.exit.exit_code,
 	};
-	/* Its first thread stands for the process. */
-	return event.what == PROC_EVENT_EXIT && ret_event->status &&
-	       event.event_data.exit.process_pid == ret_event->pid;
+	if (!ret_event->parent)
+		ret_event->parent = exits->parents[pid];
+	exits->parents[pid] = 0;
+	return ret_event->status != 0;
 }
 
 int exits_next(struct exits *exits, struct exit_event *ret_event)
@@ -121,6 +153,7 @@ int exits_next(struct exits *exits, struct exit_event *ret_event)
 	uint8_t bytes[1024] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct sockaddr_nl from = { 0 };
 	socklen_t from_size = sizeof(from);
+	struct proc_event event;
 
 	for (;;) {
 		ssize_t size = recvfrom(exits->socket, bytes, sizeof(bytes), 0,
@@ -131,8 +164,12 @@ int exits_next(struct exits *exits, struct exit_event *ret_event)
 		if (size < 0)
 			return errno == ENOBUFS ? -ENOBUFS : 0;
 		/* Port 0 is the kernel; anybody may send to ours. */
-		if (from.nl_pid == 0 &&
-		    event_read(bytes, (size_t)size, ret_event))
+		if (from.nl_pid || !event_read(bytes, (size_t)size, &event))
+			continue;
+		if (event.what == PROC_EVENT_FORK)
+			fork_note(exits, &event);
+		else if (event.what == PROC_EVENT_EXIT &&
+			 exit_read(exits, &event, ret_event))
 			return 1;
 	}
 }

@@ -52,6 +52,7 @@ _hotfix_value() # PROGRAM COMMAND OPTION WORD
 	--source | --sysroot | --cache) mapfile -t COMPREPLY < <(compgen -d -- "$4") ;;
 	-o | --output) _hotfix_files "$4" .hotfix.so ;;
 	--wait | --max-pause | --name | --reason | --ticket | --author | --jobs) ;;
+	--canary | --then | --observe | --probe | --limit | --confirm-within) ;;
 	*) return 1 ;;
 	esac
 }
@@ -72,7 +73,7 @@ _hotfix()
 	case $word:$command in
 	-*) _hotfix_words "$(_hotfix_options "$program" "$command")" "$word" ;;
 	*:apply | *:check | *:show) _hotfix_files "$word" .hotfix.so ;;
-	*:revert) _hotfix_words "$(_hotfix_patches "$program")" "$word" ;;
+	*:revert | *:confirm) _hotfix_words "$(_hotfix_patches "$program")" "$word" ;;
 	esac
 }
 

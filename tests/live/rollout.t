@@ -76,7 +76,7 @@ test_waves_as_json()
 	json_is waves.# 2
 	json_is waves.0.pids.0 ${PIDS[0]}
 	json_is waves.1.pids.# 2
-	json_is waves.1.well True
+	json_is waves.1.well true
 	json_is exit 0
 	each value 2
 }
@@ -122,7 +122,7 @@ spoilt() # CODE WORDS, after fix_work
 	json_is error.code "$1"
 	[[ $(json error.message) =~ $2 ]] || fail "$(json error.message)"
 	json_is waves.# 1
-	json_is waves.0.well False
+	json_is waves.0.well false
 	PIDS=("${PIDS[@]:1}")
 	each value 1
 }
@@ -182,7 +182,7 @@ test_memory()
 	fix_work leaks <<-'EOF'
 		void work(void)
 		{
-			memset(malloc(1 << 20), 1, 1 << 20);
+			explicit_bzero(malloc(1 << 20), 1 << 20);
 			usleep(2000);
 		}
 	EOF
@@ -214,7 +214,7 @@ test_limits_off()
 		{
 			static int nr;
 			if (nr++ < 64)
-				memset(malloc(1 << 20), 1, 1 << 20);
+				explicit_bzero(malloc(1 << 20), 1 << 20);
 			usleep(2000);
 		}
 	EOF
@@ -325,7 +325,7 @@ test_confirmed()
 	hotfix status -p $ALL --json
 	json_is pending.0.patch well
 	json_is pending.0.state waiting
-	json_is pending.0.guarded True
+	json_is pending.0.guarded true
 	local guard
 	guard=$(json pending.0.guard)
 	hotfix confirm well
