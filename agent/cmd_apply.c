@@ -76,7 +76,7 @@ static int processes_find(const struct patch_file *patch, struct pids *ret_pids,
 static enum hf_exit processes_do(const struct pids *pids,
 				 const struct command_line *line,
 				 const struct batch_step *step,
-				 struct exits *exits, struct output *output)
+				 struct proc_events *events, struct output *output)
 {
 	const struct apply *apply = step->context;
 
@@ -84,7 +84,7 @@ static enum hf_exit processes_do(const struct pids *pids,
 		return batch_run(output, pids, step);
 	if (!line->operation.dry_run)
 		return rollout_run(output, pids, step, apply->options,
-				   &line->rollout, exits);
+				   &line->rollout, events);
 	rollout_tell_plan(output, pids->nr, &line->rollout);
 	return batch_run(output, pids, step);
 }
@@ -92,7 +92,7 @@ static enum hf_exit processes_do(const struct pids *pids,
 static enum hf_exit apply_everywhere(const struct patch_file *patch,
 				     const struct command_line *line,
 				     const struct batch_step *step,
-				     struct exits *exits, struct output *output)
+				     struct proc_events *events, struct output *output)
 {
 	struct hf_diag diag = { 0 };
 	struct pids pids = { 0 };
@@ -101,11 +101,11 @@ static enum hf_exit apply_everywhere(const struct patch_file *patch,
 	int r;
 
 	if (!line->all)
-		return processes_do(&line->pids, line, step, exits, output);
+		return processes_do(&line->pids, line, step, events, output);
 	r = processes_find(patch, &pids, &nr_unreadable, &diag);
 	if (r)
 		return output_failure(output, &diag, diag_exit_status(r));
-	status = processes_do(&pids, line, step, exits, output);
+	status = processes_do(&pids, line, step, events, output);
 	output_unreadable(output, nr_unreadable);
 	pids_release(&pids);
 	return status;
@@ -134,7 +134,7 @@ static void overrides_tell(const struct patch_file *patch,
 static enum hf_exit apply_run(const struct command_line *line,
 			      struct output *output)
 {
-	owned(exits_close_p) struct exits *exits =
+	owned(proc_events_close_p) struct proc_events *events =
 		rollout_listen(&line->rollout, output);
 	struct cmd_patch opened;
 	struct apply apply = { .options = &opened.options };
@@ -159,7 +159,7 @@ static enum hf_exit apply_run(const struct command_line *line,
 	snprintf(doing, sizeof(doing), "applying %s to", step.patch);
 	step.doing = doing;
 	overrides_tell(opened.patch, output);
-	status = apply_everywhere(opened.patch, line, &step, exits, output);
+	status = apply_everywhere(opened.patch, line, &step, events, output);
 	cmd_patch_close(&opened);
 	return status;
 }

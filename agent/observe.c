@@ -47,7 +47,7 @@ struct observer {
 	double usual_exits; /* of all their children, a second */
 	uint64_t nr_exits; /* since anybody is patched */
 	uint64_t exits_since_ns;
-	struct exit_event last_exit;
+	struct process_event last_exit;
 };
 
 /* --- one process ------------------------------------------------------------ */
@@ -168,24 +168,32 @@ static struct observed *observed_find(const struct observer *observer, pid_t pid
 	return NULL;
 }
 
+/* Return: whether it was a child that counts. */
+static bool exit_take(struct observer *observer,
+		      const struct process_event *event, bool patched_only)
+{
+	struct observed *self = observed_find(observer, event->pid);
+	struct observed *parent = observed_find(observer, event->parent);
+
+	if (self)
+		self->status = event->status;
+	if (!parent || (patched_only && !parent->patched))
+		return false;
+	observer->last_exit = *event;
+	return true;
+}
+
 /* Takes what has been told. Return: how many children ended with an error. */
 static uint64_t exits_take(struct observer *observer, bool patched_only)
 {
-	struct exits *exits = observer->request->exits;
-	struct exit_event event;
+	struct proc_events *events = observer->request->events;
+	struct process_event event;
 	uint64_t nr = 0;
 
-	while (exits && exits_next(exits, &event) == 1) {
-		struct observed *self = observed_find(observer, event.pid);
-		struct observed *parent =
-			observed_find(observer, event.parent);
-
-		if (self)
-			self->status = event.status;
-		if (!parent || (patched_only && !parent->patched))
+	while (events && proc_events_next(events, &event) == 1) {
+		if (event.kind != PROC_EXIT || !event.status)
 			continue;
-		observer->last_exit = event;
-		nr++;
+		nr += exit_take(observer, &event, patched_only);
 	}
 	return nr;
 }

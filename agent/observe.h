@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "../lib/cleanup.h"
-#include "exits.h"
+#include "proc_events.h"
 #include "limits.h"
 #include "pids.h"
 
@@ -25,7 +25,7 @@ struct observer;
 struct observe_request {
 	struct limits limits;
 	const char *probe; /* a shell command, or NULL; borrowed */
-	struct exits *exits; /* borrowed; NULL: how children end is not seen */
+	struct proc_events *events; /* borrowed; NULL: how children end is not seen */
 	/* Asked all the time: end it? NULL: never. */
 	bool (*give_up)(void);
 };

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 /*
- * @listens: keeps CAP_NET_ADMIN, for exits_open(); to be called again after that
+ * @listens: keeps CAP_NET_ADMIN, for proc_events_open(); to be called again after that
  *
  * Gives up all other capabilities, those that a new program could bring, and
  * core files, which would hold memory of the processes that were patched. What

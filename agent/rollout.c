@@ -60,16 +60,16 @@ void rollout_tell_plan(struct output *output, size_t nr_processes,
 	output_print(output, " process%s\n", nr_processes == 1 ? "" : "es");
 }
 
-struct exits *rollout_listen(const struct rollout_options *options,
+struct proc_events *rollout_listen(const struct rollout_options *options,
 			     struct output *output)
 {
 	struct hf_diag diag = { 0 };
-	struct exits *exits;
+	struct proc_events *events;
 
 	if (!options->observe_ns || options->limits.exits == LIMIT_OFF)
 		return NULL;
-	if (!exits_open(&exits, &diag))
-		return exits;
+	if (!proc_events_open(&events, &diag))
+		return events;
 	output_warning(output, "how children of the processes end is not seen: %s",
 		       diag.message);
 	return NULL;
@@ -406,7 +406,7 @@ enum hf_exit rollout_run(struct output *output, const struct pids *pids,
 			 const struct batch_step *step,
 			 const struct operation_options *operation,
 			 const struct rollout_options *options,
-			 struct exits *exits)
+			 struct proc_events *events)
 {
 	struct rollout rollout = {
 		.output = output,
@@ -417,7 +417,7 @@ enum hf_exit rollout_run(struct output *output, const struct pids *pids,
 		.observing = {
 			.limits = options->limits,
 			.probe = options->probe,
-			.exits = exits,
+			.events = events,
 			.give_up = signal_is_waiting,
 		},
 	};

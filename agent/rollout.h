@@ -13,7 +13,7 @@
 #pragma once
 
 #include "batch.h"
-#include "exits.h"
+#include "proc_events.h"
 #include "rollout_options.h"
 
 /* Whether anything of it was asked for. */
@@ -27,13 +27,13 @@ bool rollout_is_wanted(const struct rollout_options *options);
  *
  * Return: owned by the caller; NULL: not wanted, or not to be had.
  */
-struct exits *rollout_listen(const struct rollout_options *options,
+struct proc_events *rollout_listen(const struct rollout_options *options,
 			     struct output *output);
 
 /**
  * rollout_run() - apply by waves
  * @step:  how one process is patched; its `file` is the patch
- * @exits: of rollout_listen(); borrowed
+ * @events: of rollout_listen(); borrowed
  *
  * Prints its own errors. Return: the exit status: 0 all patched and well; 1 (error
  * code of observe.h, or "not-atomic") all taken back; 5 some were not patched, or
@@ -43,7 +43,7 @@ enum hf_exit rollout_run(struct output *output, const struct pids *pids,
 			 const struct batch_step *step,
 			 const struct operation_options *operation,
 			 const struct rollout_options *options,
-			 struct exits *exits);
+			 struct proc_events *events);
 
 /* In what waves it would be done; for --dry-run. */
 void rollout_tell_plan(struct output *output, size_t nr_processes,
