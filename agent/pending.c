@@ -1,22 +1,19 @@
 #include "pending.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
-#include "../lib/io.h"
 #include "output.h"
 #include "process.h"
 #include "state_dir.h"
+#include "state_files.h"
 
 #define DIRECTORY "pending"
-#define FILE_SIZE_MAX (1u << 20)
+#define FILE_NAME_SIZE (MANIFEST_NAME_MAX + 64)
 
 static const char *const state_names[] = {
 	[PENDING_WAITING] = "waiting",
@@ -44,14 +41,21 @@ bool pending_is_guarded(const struct pending *pending)
 	       stat.start_time == pending->guard_start && stat.state != 'Z';
 }
 
+static void file_name(const struct pending *pending, enum pending_state state,
+		      char ret_name[FILE_NAME_SIZE])
+{
+	snprintf(ret_name, FILE_NAME_SIZE, "%s@%d.%s", pending->name,
+		 (int)pending->guard, state_names[state]);
+}
+
 static int pending_path(const struct pending *pending, enum pending_state state,
 			char ret_path[PATH_MAX], struct hf_diag *diag)
 {
-	char name[sizeof(DIRECTORY) + sizeof(pending->name) + 64];
+	char path[sizeof(DIRECTORY) + FILE_NAME_SIZE], name[FILE_NAME_SIZE];
 
-	snprintf(name, sizeof(name), DIRECTORY "/%s@%d.%s", pending->name,
-		 (int)pending->guard, state_names[state]);
-	return state_path(name, ret_path, diag);
+	file_name(pending, state, name);
+	snprintf(path, sizeof(path), DIRECTORY "/%s", name);
+	return state_path(path, ret_path, diag);
 }
 
 /* --- as text ---------------------------------------------------------------- */
@@ -89,80 +93,40 @@ static int pids_read(const json_t *list, struct pids *pids)
 }
 
 /* @ret_pending is to be released in every case. */
-static int pending_parse(const struct buffer *text, struct pending *ret_pending)
+static int pending_parse(const json_t *root, struct pending *ret_pending)
 {
-	json_t *root = json_loadb((const char *)text->data, text->size, 0, NULL);
 	const char *name = NULL, *digest = NULL;
 	json_int_t guard, guard_start, deadline_ns;
 	json_t *pids = NULL;
-	int r = -EBADMSG;
 
-	if (!json_unpack(root, "{s:s, s:s, s:I, s:I, s:I, s:o}", "patch", &name,
+	/* It only reads through the pointer. */
+	if (json_unpack((json_t *)(uintptr_t)root, "{s:s, s:s, s:I, s:I, s:I, s:o}", "patch", &name,
 			 "digest", &digest, "guard", &guard, "guard_start",
 			 &guard_start, "deadline_ns", &deadline_ns, "pids",
-			 &pids) &&
-	    manifest_name_valid(name) && guard > 0 && guard <= INT_MAX) {
-		snprintf(ret_pending->name, sizeof(ret_pending->name), "%s",
-			 name);
-		snprintf(ret_pending->digest, sizeof(ret_pending->digest), "%s",
-			 digest);
-		ret_pending->guard = (pid_t)guard;
-		ret_pending->guard_start = (uint64_t)guard_start;
-		ret_pending->deadline_ns = deadline_ns;
-		r = pids_read(pids, &ret_pending->pids);
-	}
-	json_decref(root);
-	return r;
+			&pids) ||
+	    !manifest_name_valid(name) || guard <= 0 || guard > INT_MAX)
+		return -EBADMSG;
+	snprintf(ret_pending->name, sizeof(ret_pending->name), "%s", name);
+	snprintf(ret_pending->digest, sizeof(ret_pending->digest), "%s",
+		 digest);
+	ret_pending->guard = (pid_t)guard;
+	ret_pending->guard_start = (uint64_t)guard_start;
+	ret_pending->deadline_ns = deadline_ns;
+	return pids_read(pids, &ret_pending->pids);
 }
 
 /* --- files ------------------------------------------------------------------ */
 
-static int directory_make(struct hf_diag *diag)
-{
-	char path[PATH_MAX];
-	int r = state_directory_make(diag);
-
-	if (r == 0)
-		r = state_path(DIRECTORY, path, diag);
-	if (r == 0 && mkdir(path, 0700) && errno != EEXIST)
-		r = hf_fail(diag, -errno, "cannot make %s", path);
-	return r;
-}
-
-/* Whole, or not at all. */
-static int file_write(const char *path, const char *text)
-{
-	char made[PATH_MAX];
-	owned(close_p) int fd = -1;
-	int r = snprintf(made, sizeof(made), "%s.new", path);
-
-	if (r < 0 || (size_t)r >= sizeof(made))
-		return -ENAMETOOLONG;
-	fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	r = write_full(fd, text, strlen(text));
-	if (r == 0 && (fsync(fd) || rename(made, path)))
-		r = -errno;
-	if (r)
-		unlink(made);
-	return r;
-}
-
 int pending_write(const struct pending *pending, struct hf_diag *diag)
 {
 	json_t *root = pending_json(pending);
-	owned(free_p) char *text = json_dumps(root, JSON_INDENT(2));
-	char path[PATH_MAX];
-	int r = directory_make(diag);
+	char name[FILE_NAME_SIZE];
+	int r;
 
+	file_name(pending, PENDING_WAITING, name);
+	r = state_file_write(DIRECTORY, name, root, diag);
 	json_decref(root);
-	if (r == 0)
-		r = pending_path(pending, PENDING_WAITING, path, diag);
-	if (r)
-		return r;
-	r = text ? file_write(path, text) : -ENOMEM;
-	return r ? hf_fail(diag, r, "cannot write %s", path) : 0;
+	return r;
 }
 
 bool pending_is_there(const struct pending *pending)
@@ -209,38 +173,28 @@ static bool state_of_file(const char *file, enum pending_state *ret_state)
 	return false;
 }
 
-static int file_visit(int directory, const char *file, pending_visit_fn *visit,
-		      void *context)
+struct walk {
+	pending_visit_fn *visit;
+	void *context;
+};
+
+static int file_visit(void *context, const char *file, const json_t *root)
 {
+	const struct walk *walk = context;
 	struct pending pending = { 0 };
-	struct buffer text = { 0 };
 	int r = 0;
 
-	if (!state_of_file(file, &pending.state) ||
-	    file_read(directory, file, FILE_SIZE_MAX, &text, NULL))
+	if (!state_of_file(file, &pending.state))
 		return 0;
-	if (!pending_parse(&text, &pending))
-		r = visit(context, &pending);
-	buffer_release(&text);
+	if (!pending_parse(root, &pending))
+		r = walk->visit(walk->context, &pending);
 	pending_release(&pending);
 	return r;
 }
 
 int pending_each(pending_visit_fn *visit, void *context, struct hf_diag *diag)
 {
-	owned(closedir_p) DIR *directory = NULL;
-	const struct dirent *entry;
-	char path[PATH_MAX];
-	int r = state_path(DIRECTORY, path, diag);
+	struct walk walk = { visit, context };
 
-	if (r)
-		return r;
-	directory = opendir(path);
-	if (!directory)
-		return errno == ENOENT ? 0 :
-					 hf_fail(diag, -errno, "cannot read %s",
-						 path);
-	while (r == 0 && (entry = readdir(directory)))
-		r = file_visit(dirfd(directory), entry->d_name, visit, context);
-	return r;
+	return state_files_each(DIRECTORY, file_visit, &walk, diag);
 }
