@@ -75,6 +75,8 @@ static const struct option_spec specs[] = {
 	  "take all back unless `hotfix confirm` comes" },
 	{ OPTION_ATOMIC, 0, "atomic", NULL,
 	  "all of the processes or none" },
+	{ OPTION_ONCE, 0, "once", NULL,
+	  "those that run now, and end" },
 	{ OPTION_JSON, 0, "json", NULL, "report as one JSON object" },
 	{ OPTION_HELP, 'h', "help", NULL, "this text" },
 };
@@ -250,6 +252,9 @@ static int option_take(struct command_line *line, enum command_option option,
 		break;
 	case OPTION_GDB:
 		line->gdb = true;
+		break;
+	case OPTION_ONCE:
+		line->once = true;
 		break;
 	case OPTION_JSON:
 		line->json = true;

@@ -35,6 +35,7 @@ enum command_option {
 	OPTION_LIMIT = 1 << 22,
 	OPTION_CONFIRM_WITHIN = 1 << 23,
 	OPTION_ATOMIC = 1 << 24,
+	OPTION_ONCE = 1 << 25,
 };
 
 /* How apply and revert switch. */
@@ -55,7 +56,7 @@ struct command_line {
 	const char *policy; /* --policy, or NULL */
 	const char *name, *ticket; /* --name, --ticket, or NULL */
 	int64_t since_ns; /* --since, CLOCK_REALTIME; 0: from the beginning */
-	bool verify, gdb;
+	bool verify, gdb, once;
 	char **arguments;   /* borrowed from argv */
 	size_t nr_arguments;
 };

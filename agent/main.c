@@ -20,7 +20,7 @@
 static const struct command *const commands[] = {
 	&command_apply, &command_revert, &command_status,
 	&command_confirm, &command_check, &command_show, &command_recover,
-	&command_log,
+	&command_log,	&command_keep,	 &command_unkeep, &command_watch,
 };
 
 static void help_print(FILE *file)
@@ -154,7 +154,8 @@ int main(int argc, char **argv)
 	const struct command *command = command_find(word);
 
 	outputs_occupy();
-	privileges_reduce(command == &command_apply);
+	privileges_reduce(command == &command_apply ||
+			  command == &command_watch);
 	text_ask_locale();
 	/* An output that takes no more is an error, and not our end. */
 	signal(SIGPIPE, SIG_IGN);

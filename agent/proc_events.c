@@ -4,6 +4,7 @@
 #include <linux/cn_proc.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 /* Bursts of a busy host; the kernel doubles it. */
 #define RECEIVE_SIZE (1 << 20)
 
+#define ANSWER_LIMIT_MS 1000
 #define PIDS_MAX 4194304 /* PID_MAX_LIMIT of linux/threads.h */
 
 struct proc_events {
@@ -55,6 +57,40 @@ static int listen_begin(int socket)
 	return send(socket, &request, sizeof(request), 0) < 0 ? -errno : 0;
 }
 
+static bool message_read(const uint8_t *bytes, size_t size,
+			 struct proc_event *ret_event)
+{
+	const size_t start = sizeof(struct nlmsghdr) + sizeof(struct cn_msg);
+
+	memset(ret_event, 0, sizeof(*ret_event));
+	if (size < start)
+		return false;
+	size -= start;
+	if (size > sizeof(*ret_event))
+		size = sizeof(*ret_event);
+	memcpy(ret_event, bytes + start, size);
+	return true;
+}
+
+/* The kernel's answer, which comes first: since Linux 6.6 everybody may ask. */
+static int answer_await(int socket)
+{
+	struct pollfd answer = { .fd = socket, .events = POLLIN };
+	uint8_t bytes[1024];
+	struct proc_event told;
+
+	while (poll(&answer, 1, ANSWER_LIMIT_MS) > 0) {
+		ssize_t size = recv(socket, bytes, sizeof(bytes), 0);
+
+		if (size < 0 && errno != EINTR)
+			return -errno;
+		if (size > 0 && message_read(bytes, (size_t)size, &told) &&
+		    told.what == PROC_EVENT_NONE)
+			return -(int)told.event_data.ack.err;
+	}
+	return -ETIMEDOUT;
+}
+
 static int socket_open(int *ret_socket)
 {
 	const struct sockaddr_nl address = { .nl_family = AF_NETLINK,
@@ -71,6 +107,8 @@ static int socket_open(int *ret_socket)
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)))
 		return -errno;
 	r = listen_begin(fd);
+	if (r == 0)
+		r = answer_await(fd);
 	if (r == 0)
 		*ret_socket = take_fd(&fd);
 	return r;
@@ -105,21 +143,6 @@ void proc_events_close(struct proc_events *events)
 	close_p(&events->socket);
 	free(events->parents);
 	free(events);
-}
-
-static bool message_read(const uint8_t *bytes, size_t size,
-			 struct proc_event *ret_event)
-{
-	const size_t start = sizeof(struct nlmsghdr) + sizeof(struct cn_msg);
-
-	memset(ret_event, 0, sizeof(*ret_event));
-	if (size < start)
-		return false;
-	size -= start;
-	if (size > sizeof(*ret_event))
-		size = sizeof(*ret_event);
-	memcpy(ret_event, bytes + start, size);
-	return true;
 }
 
 /* Threads are no processes. Return: whether it is one's. */

@@ -1,7 +1,7 @@
 /*
  * Processes of the host that fork, start programs and end, as the kernel tells it:
  * the process connector (Linux: drivers/connector/cn_proc.c), which takes
- * CAP_NET_ADMIN and speaks of the host's own numbers of processes.
+ * CAP_NET_ADMIN before Linux 6.6 and speaks of the host's own numbers of processes.
  */
 #pragma once
 

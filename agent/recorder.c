@@ -14,6 +14,7 @@
 #include "patch_store.h"
 #include "pending.h"
 #include "report.h"
+#include "standing.h"
 #include "survey.h"
 #include "who.h"
 
@@ -209,6 +210,27 @@ void record_confirm(const struct pending *pending, struct output *output)
 		json_put(record, "exit", json_integer(0));
 		json_add(recorder->records, record);
 	}
+	recorder_end(recorder, output);
+}
+
+void record_standing(const char *command, const struct standing *standing,
+		     const char *outcome, struct output *output)
+{
+	struct recorder *recorder = recorder_begin(command, NULL, NULL);
+	json_t *record;
+
+	if (!recorder)
+		return;
+	record = record_new(command, json_object(),
+			    (int64_t)clock_ns(CLOCK_REALTIME));
+	json_put(record, "who", json_incref(recorder->who));
+	json_put(record, "patch", json_text(standing->name));
+	json_put(record, "digest", json_digest(standing->digest));
+	json_put(record, "outcome", json_text(outcome));
+	if (*standing->because)
+		json_put(record, "because", json_text(standing->because));
+	json_put(record, "exit", json_integer(0));
+	json_add(recorder->records, record);
 	recorder_end(recorder, output);
 }
 

@@ -37,6 +37,12 @@ struct pending;
 /* That it was confirmed, in each of its processes. */
 void record_confirm(const struct pending *pending, struct output *output);
 
+struct standing;
+
+/* What became of a standing fix: "kept", "ended", "locked". */
+void record_standing(const char *command, const struct standing *standing,
+		     const char *outcome, struct output *output);
+
 /**
  * recorder_collect() - add what processes carry and the ledger has not
  * @pids:   these; none: all that may be read

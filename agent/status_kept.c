@@ -1,9 +1,11 @@
-#include "status_pending.h"
+#include "status_kept.h"
 
 #include <time.h>
 
 #include "clock.h"
 #include "pending.h"
+#include "standing.h"
+#include "watch.h"
 
 /* "at 12:34:56", or with the day where it is not today's. */
 static void deadline_format(const struct pending *pending, char *text, size_t size)
@@ -77,4 +79,47 @@ void status_pending(struct output *output)
 	if (pending_each(pending_tell, output, &diag) && *diag.message)
 		output_warning(output, "what waits to be confirmed is not known: "
 			       "%s", diag.message);
+}
+
+/* --- standing fixes -------------------------------------------------------------- */
+
+struct standing_told {
+	struct output *output;
+	size_t nr;
+};
+
+static int standing_tell(void *context, const struct standing *standing)
+{
+	struct standing_told *told = context;
+	struct output *output = told->output;
+	json_t *entry;
+
+	told->nr++;
+	if (standing->state == STANDING_LOCKED)
+		output_warning(output, "%s is locked, and new processes do not "
+			       "get it: %s", standing->name, standing->because);
+	if (!output->json)
+		return 0;
+	entry = json_object();
+	json_put(entry, "patch", json_text(standing->name));
+	json_put(entry, "state",
+		 json_text(standing_state_name(standing->state)));
+	json_add(json_array_of(output->root, "standing"), entry);
+	return 0;
+}
+
+void status_standing(struct output *output)
+{
+	struct standing_told told = { .output = output };
+	bool runs;
+
+	if (standing_each(standing_tell, &told, NULL) || !told.nr)
+		return;
+	runs = watch_is_running();
+	if (output->json)
+		json_put(output->root, "watched", json_boolean(runs));
+	else if (!runs)
+		output_warning(output, "%zu standing fix%s, and no watcher runs: "
+			       "new processes do not get them", told.nr,
+			       told.nr == 1 ? "" : "es");
 }
