@@ -72,8 +72,8 @@ _hotfix()
 	! _hotfix_value "$program" "$command" "$before" "$word" || return 0
 	case $word:$command in
 	-*) _hotfix_words "$(_hotfix_options "$program" "$command")" "$word" ;;
-	*:apply | *:check | *:show) _hotfix_files "$word" .hotfix.so ;;
-	*:revert | *:confirm) _hotfix_words "$(_hotfix_patches "$program")" "$word" ;;
+	*:apply | *:check | *:show | *:keep) _hotfix_files "$word" .hotfix.so ;;
+	*:revert | *:confirm | *:unkeep) _hotfix_words "$(_hotfix_patches "$program")" "$word" ;;
 	esac
 }
 

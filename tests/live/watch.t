@@ -249,6 +249,19 @@ test_ready()
 	EOF
 }
 
+# What systemd is told is understood by it.
+test_unit()
+{
+	make -s -C "$HOTFIX_TOP" O="$HOTFIX_O" ${HOTFIX_SAN:+SAN=$HOTFIX_SAN} \
+		install prefix="$TMP/usr" >"$TMP/installed" 2>&1 ||
+		fail "$(<"$TMP/installed")"
+	systemd-analyze verify --man=no "$TMP/usr/lib/systemd/system/hotfix-watch.service" \
+		>"$TMP/verified" 2>&1 || fail "$(<"$TMP/verified")"
+	[ ! -s "$TMP/verified" ] || fail "$(<"$TMP/verified")"
+	"$TMP/usr/bin/hotfix" watch --once
+	systemd-tmpfiles --cat-config "$TMP/usr/lib/tmpfiles.d/hotfix.conf" >/dev/null
+}
+
 test_damaged_state()
 {
 	build_service
