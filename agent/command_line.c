@@ -59,6 +59,14 @@ static const struct option_spec specs[] = {
 	  "whether every entry is there, and as written" },
 	{ OPTION_GDB, 0, "gdb", NULL,
 	  "as commands that tell gdb what the patches are" },
+	{ OPTION_OUTPUT, 'o', "output", "FILE",
+	  "write it there; -: to standard output" },
+	{ OPTION_FORMAT, 0, "format", "FORM",
+	  "md, html or json (default: as FILE ends, or md)" },
+	{ OPTION_DIGEST, 0, "digest", "HEX",
+	  "the patch whose digest begins so, of several\nof that name" },
+	{ OPTION_GIT, 0, "git", "DIR",
+	  "ask this repository for the history of the code" },
 	{ OPTION_JSON, 0, "json", NULL, "report as one JSON object" },
 	{ OPTION_HELP, 'h', "help", NULL, "this text" },
 };
@@ -205,6 +213,18 @@ static int option_take(struct command_line *line, enum command_option option,
 		break;
 	case OPTION_GDB:
 		line->gdb = true;
+		break;
+	case OPTION_OUTPUT:
+		line->output = value;
+		break;
+	case OPTION_FORMAT:
+		line->format = value;
+		break;
+	case OPTION_DIGEST:
+		line->digest = value;
+		break;
+	case OPTION_GIT:
+		line->git = value;
 		break;
 	case OPTION_JSON:
 		line->json = true;

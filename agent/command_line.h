@@ -27,6 +27,10 @@ enum command_option {
 	OPTION_TICKET = 1 << 15,
 	OPTION_VERIFY = 1 << 16,
 	OPTION_GDB = 1 << 17,
+	OPTION_OUTPUT = 1 << 27,
+	OPTION_FORMAT = 1 << 28,
+	OPTION_DIGEST = 1 << 29,
+	OPTION_GIT = 1 << 30,
 };
 
 /* How apply and revert switch. */
@@ -43,6 +47,7 @@ struct command_line {
 	const char *name, *ticket; /* --name, --ticket, or NULL */
 	int64_t since_ns; /* --since, CLOCK_REALTIME; 0: from the beginning */
 	bool verify, gdb;
+	const char *output, *format, *digest, *git; /* of report, or NULL */
 	char **arguments;   /* borrowed from argv */
 	size_t nr_arguments;
 };
