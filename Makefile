@@ -124,7 +124,7 @@ DEB_BUILD := gcc make pkg-config libelf-dev libdw-dev libcapstone-dev \
 DEB_TEST  := perl procps curl python3 python3-fusepy musl-tools gdb binutils file dwz \
 	     g++ clang lld cmake ninja-build ccache libtool-bin bison flex minisign \
 	     libseccomp-dev libjemalloc2 libtcmalloc-minimal4 strace valgrind \
-	     linux-perf qemu-user zsh fish git chromium
+	     linux-perf qemu-user zsh fish systemd git chromium
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: all deps check-deps demo check check-unit check-live check-real bench \
@@ -158,6 +158,10 @@ install: all
 		install -m 644 completions/hotfix.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/$$p.fish; \
 	done
 	install -m 644 completions/_hotfix $(DESTDIR)$(datadir)/zsh/site-functions
+	install -d $(DESTDIR)$(prefix)/lib/systemd/system $(DESTDIR)$(prefix)/lib/tmpfiles.d
+	sed 's|@bindir@|$(bindir)|' systemd/hotfix-watch.service.in \
+		>$(DESTDIR)$(prefix)/lib/systemd/system/hotfix-watch.service
+	install -m 644 systemd/hotfix.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/hotfix.conf
 
 clean:
 	rm -rf build build-san compile_commands.json

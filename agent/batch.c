@@ -135,6 +135,8 @@ static void result_add(struct batch *batch, struct operation_report *report,
 		json_add(json_array_of(output->root, output->list),
 			 report_json(report, error, diag));
 	recorder_add(batch->recorder, report, error, diag);
+	if (batch->step->told)
+		batch->step->told(batch->step->told_context, report, error);
 	exit_tally_add(&batch->tally, diag_exit_status(error));
 	kind = summary_kind(batch, outcome_name(report->outcome, error));
 	if (!kind)
@@ -224,7 +226,7 @@ static void rest_do(struct batch *batch, const struct pids *pids,
 {
 	for (size_t i = from; i < pids->nr; i++) {
 		pid_t pid = pids->entries[i];
-		int signal = signal_waiting();
+		int signal = batch->step->to_the_end ? 0 : signal_waiting();
 		struct progress *progress;
 		char text[160];
 
@@ -294,7 +296,8 @@ enum hf_exit batch_run(struct output *output, const struct pids *pids,
 	struct batch batch = { .output = output, .step = step };
 
 	if (step->command)
-		batch.recorder = recorder_begin(step->command, step->file);
+		batch.recorder = recorder_begin(step->command, step->because,
+						step->file);
 	if (output->json)
 		json_array_of(output->root, output->list);
 	processes_do(&batch, pids);

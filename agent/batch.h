@@ -19,6 +19,12 @@ struct batch_step {
 	const char *patch; /* its name for failures that name none, or NULL */
 	const char *command; /* for the ledger; NULL: nothing to be recorded */
 	const struct patch_file *file; /* that is applied, or NULL */
+	bool to_the_end; /* a signal that waits does not keep it from the rest */
+	const char *because; /* for the ledger: nobody asked for it; or NULL */
+	/* Each report once more, in the order of the processes. Or NULL. */
+	void (*told)(void *told_context, const struct operation_report *report,
+		     int error);
+	void *told_context;
 	/*
 	 * Does one process. @ret_reports: owned by the caller, also set on
 	 * failure if something is known.

@@ -12,7 +12,9 @@
 #include "cmd_patch.h"
 #include "module.h"
 #include "other_builds.h"
+#include "privileges.h"
 #include "recorder.h"
+#include "rollout.h"
 
 struct apply {
 	const struct patch_file *patch;
@@ -71,10 +73,26 @@ static int processes_find(const struct patch_file *patch, struct pids *ret_pids,
 	return 0;
 }
 
+static enum hf_exit processes_do(const struct pids *pids,
+				 const struct command_line *line,
+				 const struct batch_step *step,
+				 struct proc_events *events, struct output *output)
+{
+	const struct apply *apply = step->context;
+
+	if (!rollout_is_wanted(&line->rollout))
+		return batch_run(output, pids, step);
+	if (!line->operation.dry_run)
+		return rollout_run(output, pids, step, apply->options,
+				   &line->rollout, events);
+	rollout_tell_plan(output, pids->nr, &line->rollout);
+	return batch_run(output, pids, step);
+}
+
 static enum hf_exit apply_everywhere(const struct patch_file *patch,
 				     const struct command_line *line,
 				     const struct batch_step *step,
-				     struct output *output)
+				     struct proc_events *events, struct output *output)
 {
 	struct hf_diag diag = { 0 };
 	struct pids pids = { 0 };
@@ -83,11 +101,11 @@ static enum hf_exit apply_everywhere(const struct patch_file *patch,
 	int r;
 
 	if (!line->all)
-		return batch_run(output, &line->pids, step);
+		return processes_do(&line->pids, line, step, events, output);
 	r = processes_find(patch, &pids, &nr_unreadable, &diag);
 	if (r)
 		return output_failure(output, &diag, diag_exit_status(r));
-	status = batch_run(output, &pids, step);
+	status = processes_do(&pids, line, step, events, output);
 	output_unreadable(output, nr_unreadable);
 	pids_release(&pids);
 	return status;
@@ -116,6 +134,8 @@ static void overrides_tell(const struct patch_file *patch,
 static enum hf_exit apply_run(const struct command_line *line,
 			      struct output *output)
 {
+	owned(proc_events_close_p) struct proc_events *events =
+		rollout_listen(&line->rollout, output);
 	struct cmd_patch opened;
 	struct apply apply = { .options = &opened.options };
 	struct batch_step step = { .run = apply_one, .context = &apply };
@@ -124,6 +144,7 @@ static enum hf_exit apply_run(const struct command_line *line,
 	char doing[96];
 	int r;
 
+	privileges_reduce(false);
 	r = cmd_patch_open(line, output, &opened, &diag);
 	if (r) {
 		if (!line->operation.dry_run)
@@ -138,7 +159,7 @@ static enum hf_exit apply_run(const struct command_line *line,
 	snprintf(doing, sizeof(doing), "applying %s to", step.patch);
 	step.doing = doing;
 	overrides_tell(opened.patch, output);
-	status = apply_everywhere(opened.patch, line, &step, output);
+	status = apply_everywhere(opened.patch, line, &step, events, output);
 	cmd_patch_close(&opened);
 	return status;
 }
@@ -146,8 +167,20 @@ static enum hf_exit apply_run(const struct command_line *line,
 static const char *const synopsis[] = {
 	"FIX (-p PID)... [options]",
 	"FIX --all [options]",
+	"FIX --all --canary N --observe TIME --then LIST [options]",
 	NULL,
 };
+
+static int apply_check(const struct command_line *line, struct hf_diag *diag)
+{
+	if (line->operation.replace_active && rollout_is_wanted(&line->rollout))
+		return hf_error(diag, -EINVAL, "usage",
+				"--replace-active cannot be taken back, and "
+				"--canary, --then, --observe, --probe, "
+				"--confirm-within and --atomic would have to");
+	return 0;
+}
+
 
 const struct command command_apply = {
 	.name = "apply",
@@ -158,9 +191,14 @@ const struct command command_apply = {
 		"FIX. Either all\nfunctions of the patch are replaced in a "
 		"process, or nothing changes in it.\n",
 	.examples = "  hotfix apply fix-charge.hotfix.so --all --dry-run\n"
-		    "  hotfix apply fix-charge.hotfix.so -p 4711 --wait 30s\n",
+		    "  hotfix apply fix-charge.hotfix.so -p 4711 --wait 30s\n"
+		    "  hotfix apply fix-charge.hotfix.so --all --canary 1 "
+		    "--observe 30s \\\n"
+		    "      --probe 'curl -fs localhost/health' "
+		    "--then 10%,100% --confirm-within 5m\n",
 	.options = OPTION_PID | OPTION_ALL | OPTION_DRY_RUN | OPTIONS_SWITCH |
-		   OPTION_REPLACE_ACTIVE | OPTION_POLICY,
+		   OPTION_REPLACE_ACTIVE | OPTION_POLICY | OPTIONS_ROLLOUT,
+	.check = apply_check,
 	.argument = "the patch file (FIX)",
 	.min_arguments = 1,
 	.max_arguments = 1,

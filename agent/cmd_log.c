@@ -89,6 +89,8 @@ static void outcome_set(struct table_row *row, const json_t *record)
 {
 	const char *code = text_of(json_object_get(record, "error"), "code");
 
+	if (!*code)
+		code = text_of(record, "because");
 	table_cell_set(row, COLUMN_OUTCOME, "%s%s%s%s",
 		       text_of(record, "outcome"), *code ? ": " : "", code,
 		       json_object_get(record, "collected") ? " (collected)" :

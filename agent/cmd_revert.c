@@ -8,6 +8,7 @@
 
 #include "batch.h"
 #include "cmd.h"
+#include "standing.h"
 #include "survey.h"
 
 #define PATCH_SUFFIX ".hotfix.so"
@@ -73,6 +74,16 @@ static int name_find(const char *word, char *ret_name, struct hf_diag *diag)
 		return name_from_file(word, ret_name, diag);
 	snprintf(ret_name, MANIFEST_NAME_MAX + 1, "%s", word);
 	return 0;
+}
+
+/* What is taken away here comes back with the next process. */
+static void standing_tell(const char *name, struct output *output)
+{
+	struct standing standing;
+
+	if (!standing_find(name, &standing, NULL))
+		output_warning(output, "%s is a standing fix, and new processes "
+			       "get it again: hotfix unkeep %s", name, name);
 }
 
 /* What is only still mapped (retired) has been reverted already. */
@@ -170,6 +181,7 @@ static enum hf_exit revert_run(const struct command_line *line,
 	step.patch = revert.name;
 	if (output->json)
 		json_put(output->root, "patch", json_text(step.patch));
+	standing_tell(revert.name, output);
 	if (line->all)
 		return revert_everywhere(revert.name, &step, output);
 	return batch_run(output, &line->pids, &step);

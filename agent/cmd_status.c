@@ -13,6 +13,7 @@
 #include "report.h"
 #include "sites.h"
 #include "status_gdb.h"
+#include "status_kept.h"
 #include "survey.h"
 #include "table.h"
 
@@ -514,6 +515,8 @@ static enum hf_exit status_run(const struct command_line *line,
 	if (line->gdb)
 		return status_gdb(&line->pids, output);
 	result = status_processes(&status, line);
+	status_pending(output);
+	status_standing(output);
 	table_release(&status.table);
 	free(status.remarks);
 	return result;

@@ -67,6 +67,24 @@ static const struct option_spec specs[] = {
 	  "the patch whose digest begins so, of several\nof that name" },
 	{ OPTION_GIT, 0, "git", "DIR",
 	  "ask this repository for the history of the code" },
+	{ OPTION_CANARY, 0, "canary", "N",
+	  "at first N of them only, or N%; then the rest" },
+	{ OPTION_THEN, 0, "then", "LIST",
+	  "then so many of all in waves: 10%,50%,100%" },
+	{ OPTION_OBSERVE, 0, "observe", "TIME",
+	  "watch the patched ones for so long after each\n"
+	  "wave; take all back if they do not stay well" },
+	{ OPTION_PROBE, 0, "probe", "CMD",
+	  "ask this shell command, too, if all is well" },
+	{ OPTION_LIMIT, 0, "limit", "LIST",
+	  "how much worse is not well (default\n"
+	  "exits=3,cpu=100%,memory=100%; or off)" },
+	{ OPTION_CONFIRM_WITHIN, 0, "confirm-within", "TIME",
+	  "take all back unless `hotfix confirm` comes" },
+	{ OPTION_ATOMIC, 0, "atomic", NULL,
+	  "all of the processes or none" },
+	{ OPTION_ONCE, 0, "once", NULL,
+	  "those that run now, and end" },
 	{ OPTION_JSON, 0, "json", NULL, "report as one JSON object" },
 	{ OPTION_HELP, 'h', "help", NULL, "this text" },
 };
@@ -166,12 +184,41 @@ static int scan_parse(const char *text, bool *ret_all, struct hf_diag *diag)
 	return 0;
 }
 
+static int time_parse(const char *option, const char *text, uint64_t *ret_ns,
+		      struct hf_diag *diag)
+{
+	int r = duration_parse(text, ret_ns, diag);
+
+	if (r == 0 && !*ret_ns)
+		r = hf_error(diag, -EINVAL, "usage", "that is no time");
+	return r ? hf_context(diag, r, "%s", option) : 0;
+}
+
 static int option_take(struct command_line *line, enum command_option option,
 		       const char *value, struct hf_diag *diag)
 {
 	struct operation_options *operation = &line->operation;
+	struct rollout_options *rollout = &line->rollout;
 
 	switch (option) {
+	case OPTION_CANARY:
+		return waves_parse_canary(value, &rollout->waves, diag);
+	case OPTION_THEN:
+		return waves_parse_then(value, &rollout->waves, diag);
+	case OPTION_OBSERVE:
+		return time_parse("--observe", value, &rollout->observe_ns,
+				  diag);
+	case OPTION_LIMIT:
+		return limits_parse(value, &rollout->limits, diag);
+	case OPTION_CONFIRM_WITHIN:
+		return time_parse("--confirm-within", value,
+				  &rollout->confirm_within_ns, diag);
+	case OPTION_PROBE:
+		rollout->probe = value;
+		break;
+	case OPTION_ATOMIC:
+		rollout->atomic = true;
+		break;
 	case OPTION_PID:
 		return pids_parse(&line->pids, value, diag);
 	case OPTION_WAIT:
@@ -225,6 +272,9 @@ static int option_take(struct command_line *line, enum command_option option,
 		break;
 	case OPTION_GIT:
 		line->git = value;
+		break;
+	case OPTION_ONCE:
+		line->once = true;
 		break;
 	case OPTION_JSON:
 		line->json = true;
@@ -329,6 +379,7 @@ int command_line_parse(const struct command *command, int argc, char **argv,
 	struct command_line line = {
 		.operation = { .mode = SWITCH_QUIESCENT,
 			       .wait_ms = WAIT_DEFAULT_MS },
+		.rollout = { .limits = LIMITS_DEFAULT },
 	};
 	int r;
 
@@ -359,7 +410,7 @@ bool command_line_wants_json(int argc, char **argv)
 static void option_help(const struct option_spec *spec, FILE *file)
 {
 	char left[40];
-	int width = 26;
+	int width = 29;
 
 	snprintf(left, sizeof(left), "%c%c%c --%s%s%s",
 		 spec->letter ? '-' : ' ', spec->letter ? spec->letter : ' ',

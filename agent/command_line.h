@@ -5,6 +5,7 @@
 
 #include "operation.h"
 #include "pids.h"
+#include "rollout_options.h"
 
 struct command;
 
@@ -31,22 +32,35 @@ enum command_option {
 	OPTION_FORMAT = 1 << 28,
 	OPTION_DIGEST = 1 << 29,
 	OPTION_GIT = 1 << 30,
+	OPTION_CANARY = 1 << 18,
+	OPTION_THEN = 1 << 19,
+	OPTION_OBSERVE = 1 << 20,
+	OPTION_PROBE = 1 << 21,
+	OPTION_LIMIT = 1 << 22,
+	OPTION_CONFIRM_WITHIN = 1 << 23,
+	OPTION_ATOMIC = 1 << 24,
+	OPTION_ONCE = 1 << 25,
 };
 
 /* How apply and revert switch. */
 #define OPTIONS_SWITCH                                                         \
 	(OPTION_WAIT | OPTION_MAX_PAUSE | OPTION_MODE | OPTION_SCAN)
+/* How apply goes about it with many. */
+#define OPTIONS_ROLLOUT                                                        \
+	(OPTION_CANARY | OPTION_THEN | OPTION_OBSERVE | OPTION_PROBE |         \
+	 OPTION_LIMIT | OPTION_CONFIRM_WITHIN | OPTION_ATOMIC)
 #define OPTIONS_ALWAYS (OPTION_JSON | OPTION_HELP)
 
 struct command_line {
 	bool help, json, all, everything;
 	struct pids pids;
 	struct operation_options operation;
+	struct rollout_options rollout;
 	const char *target; /* --target, or NULL */
 	const char *policy; /* --policy, or NULL */
 	const char *name, *ticket; /* --name, --ticket, or NULL */
 	int64_t since_ns; /* --since, CLOCK_REALTIME; 0: from the beginning */
-	bool verify, gdb;
+	bool verify, gdb, once;
 	const char *output, *format, *digest, *git; /* of report, or NULL */
 	char **arguments;   /* borrowed from argv */
 	size_t nr_arguments;

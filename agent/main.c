@@ -19,7 +19,8 @@
 
 static const struct command *const commands[] = {
 	&command_apply, &command_revert, &command_status,
-	&command_check, &command_show,	 &command_recover, &command_log,
+	&command_confirm, &command_check, &command_show, &command_recover,
+	&command_log,	&command_keep,	 &command_unkeep, &command_watch,
 	&command_report,
 };
 
@@ -154,7 +155,8 @@ int main(int argc, char **argv)
 	const struct command *command = command_find(word);
 
 	outputs_occupy();
-	privileges_reduce();
+	privileges_reduce(command == &command_apply ||
+			  command == &command_watch);
 	text_ask_locale();
 	/* An output that takes no more is an error, and not our end. */
 	signal(SIGPIPE, SIG_IGN);

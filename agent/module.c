@@ -494,6 +494,36 @@ static hf_addr loader_debug(const struct modules *modules)
 	return debug;
 }
 
+/* struct r_debug of <link.h>, as the target has it. */
+struct loader_state {
+	int32_t r_version;
+	int32_t padding;
+	uint64_t r_map, r_brk;
+	int32_t r_state; /* 0: RT_CONSISTENT */
+};
+
+static bool is_static(const struct modules *modules)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < modules->nr; i++)
+		nr += !module_is_vdso(&modules->entries[i]);
+	return nr <= 1;
+}
+
+bool modules_loaded(const struct process *process,
+		    const struct modules *modules)
+{
+	hf_addr debug = loader_debug(modules);
+	struct loader_state state;
+
+	if (is_static(modules))
+		return true;
+	return debug &&
+	       !process_read(process, debug, &state, sizeof(state)) &&
+	       state.r_map && state.r_state == 0;
+}
+
 /* <link.h>, as the target has it. */
 struct link_map_entry {
 	uint64_t l_addr, l_name, l_ld, l_next, l_prev;

@@ -103,6 +103,16 @@ int modules_match(const struct modules *modules, const struct build_id *id,
 		  const char *name, const struct module **ret_module,
 		  struct hf_diag *diag);
 
+/**
+ * modules_loaded() - whether the loader has done its work at the start
+ *
+ * By its struct r_debug, which tells debuggers (<link.h>): before, not every module is
+ * there, and none can be relied on. Also false for the moment of a dlopen(3). A static
+ * program has no loader to wait for.
+ */
+bool modules_loaded(const struct process *process,
+		    const struct modules *modules);
+
 const struct module *modules_find(const struct modules *modules,
 				  hf_addr address);
 

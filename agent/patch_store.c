@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../lib/cleanup.h"
 #include "../lib/digest.h"
 #include "../lib/io.h"
+#include "signature.h"
 #include "state_dir.h"
 
 #define DIRECTORY "patches"
@@ -71,4 +73,26 @@ int patch_store_keep(const struct patch_file *patch, struct hf_diag *diag)
 		r = copy_write(path, &patch->bytes);
 	return r ? hf_fail(diag, r, "cannot keep a copy of the patch in %s",
 			   path) : 0;
+}
+
+int patch_store_keep_signature(const struct patch_file *patch, const char *path,
+			       struct hf_diag *diag)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	struct buffer bytes = { 0 };
+	int r = copy_path(patch->digest, to, diag);
+
+	if (r)
+		return r;
+	strncat(to, SIGNATURE_SUFFIX, sizeof(to) - strlen(to) - 1);
+	if (snprintf(from, sizeof(from), "%s" SIGNATURE_SUFFIX, path) >=
+	    (int)sizeof(from))
+		return hf_fail(diag, -ENAMETOOLONG, "%s", path);
+	r = file_read(AT_FDCWD, from, SIGNATURE_FILE_MAX, &bytes, NULL);
+	if (r == 0)
+		r = copy_write(to, &bytes);
+	buffer_release(&bytes);
+	if (r == -ENOENT)
+		return 0;
+	return r ? hf_fail(diag, r, "cannot keep the signature in %s", to) : 0;
 }

@@ -11,7 +11,7 @@
 	(1ull << CAP_SYS_PTRACE | 1ull << CAP_SYS_ADMIN |                      \
 	 1ull << CAP_SYS_NICE | 1ull << CAP_KILL | 1ull << CAP_DAC_OVERRIDE)
 
-static void capabilities_reduce(void)
+static void capabilities_reduce(uint64_t wanted)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
@@ -21,7 +21,7 @@ static void capabilities_reduce(void)
 	if (syscall(SYS_capget, &header, data))
 		return;
 	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		uint32_t needed = (uint32_t)(NEEDED >> 32 * i);
+		uint32_t needed = (uint32_t)(wanted >> 32 * i);
 
 		data[i].permitted &= needed;
 		data[i].effective &= needed;
@@ -30,11 +30,12 @@ static void capabilities_reduce(void)
 	(void)syscall(SYS_capset, &header, data);
 }
 
-void privileges_reduce(void)
+void privileges_reduce(bool listens)
 {
+	uint64_t wanted = NEEDED | (listens ? 1ull << CAP_NET_ADMIN : 0);
 	static const struct rlimit none;
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
-	capabilities_reduce();
+	capabilities_reduce(wanted);
 }

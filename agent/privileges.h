@@ -10,9 +10,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /*
+ * @listens: keeps CAP_NET_ADMIN, for proc_events_open(); to be called again after that
+ *
  * Gives up all other capabilities, those that a new program could bring, and
  * core files, which would hold memory of the processes that were patched. What
  * cannot be given up was not there.
  */
-void privileges_reduce(void);
+void privileges_reduce(bool listens);

@@ -27,8 +27,11 @@
 enum {
 	STAT_STATE = 3,
 	STAT_FLAGS = 9,
+	STAT_USER_TICKS = 14,
+	STAT_SYSTEM_TICKS = 15,
 	STAT_THREADS = 20,
 	STAT_START = 22,
+	STAT_RESIDENT = 24,
 	STAT_START_STACK = 28,
 };
 
@@ -41,11 +44,20 @@ static void stat_set(struct process_stat *stat, int field, const char *word)
 	case STAT_FLAGS:
 		stat->flags = (unsigned int)strtoul(word, NULL, 10);
 		break;
+	case STAT_USER_TICKS:
+		stat->user_ticks = strtoull(word, NULL, 10);
+		break;
+	case STAT_SYSTEM_TICKS:
+		stat->system_ticks = strtoull(word, NULL, 10);
+		break;
 	case STAT_THREADS:
 		stat->nr_threads = strtol(word, NULL, 10);
 		break;
 	case STAT_START:
 		stat->start_time = strtoull(word, NULL, 10);
+		break;
+	case STAT_RESIDENT:
+		stat->resident_pages = strtoull(word, NULL, 10);
 		break;
 	case STAT_START_STACK:
 		stat->start_stack = strtoull(word, NULL, 10);

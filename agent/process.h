@@ -109,8 +109,10 @@ struct process_stat {
 	char command[16 + 1];
 	char state; /* R S D T t Z X I */
 	unsigned int flags; /* PF_* of the kernel */
+	uint64_t user_ticks, system_ticks; /* of processors; sysconf(_SC_CLK_TCK) */
 	long nr_threads;
 	uint64_t start_time;
+	uint64_t resident_pages;
 	hf_addr start_stack; /* stack pointer of the program's first instant */
 };
 

@@ -12,12 +12,14 @@
 #include "journal.h"
 #include "operation_report.h"
 #include "patch_store.h"
+#include "pending.h"
 #include "report.h"
+#include "standing.h"
 #include "survey.h"
 #include "who.h"
 
 struct recorder {
-	const char *command;
+	const char *command, *because;
 	const struct patch_file *patch;
 	json_t *who;
 	json_t *records;
@@ -96,7 +98,7 @@ static void subject_put(json_t *record, const struct operation_subject *subject)
 
 /* --- what commands did --------------------------------------------------------- */
 
-struct recorder *recorder_begin(const char *command,
+struct recorder *recorder_begin(const char *command, const char *because,
 				const struct patch_file *patch)
 {
 	struct recorder *recorder = calloc(1, sizeof(*recorder));
@@ -104,6 +106,7 @@ struct recorder *recorder_begin(const char *command,
 	if (!recorder)
 		return NULL;
 	recorder->command = command;
+	recorder->because = because;
 	recorder->patch = patch;
 	recorder->who = who_json();
 	recorder->records = json_array();
@@ -125,6 +128,8 @@ void recorder_add(struct recorder *recorder,
 	record = record_new(recorder->command, report_json(report, error, diag),
 			    (int64_t)clock_ns(CLOCK_REALTIME));
 	json_put(record, "who", json_incref(recorder->who));
+	if (recorder->because)
+		json_put(record, "because", json_text(recorder->because));
 	subject_put(record, &subject);
 	json_add(recorder->records, record);
 	recorder->applied |= report->outcome == OUTCOME_APPLIED;
@@ -175,13 +180,57 @@ void recorder_end(struct recorder *recorder, struct output *output)
 void record_failure(const char *command, const char *file, int error,
 		    const struct hf_diag *diag, struct output *output)
 {
-	struct recorder *recorder = recorder_begin(command, NULL);
+	struct recorder *recorder = recorder_begin(command, NULL, NULL);
 	const struct operation_report report = { 0 };
 
 	if (!recorder)
 		return;
 	recorder_add(recorder, &report, error, diag);
 	json_put(json_array_get(recorder->records, 0), "file", json_text(file));
+	recorder_end(recorder, output);
+}
+
+void record_confirm(const struct pending *pending, struct output *output)
+{
+	struct recorder *recorder = recorder_begin("confirm", NULL, NULL);
+
+	for (size_t i = 0; recorder && i < pending->pids.nr; i++) {
+		char name[PROCESS_NAME_SIZE];
+		json_t *record = record_new("confirm", json_object(),
+					    (int64_t)clock_ns(CLOCK_REALTIME));
+
+		process_name_read(pending->pids.entries[i], name);
+		json_put(record, "who", json_incref(recorder->who));
+		json_put(record, "pid",
+			 json_integer(pending->pids.entries[i]));
+		json_put(record, "process", json_text(name));
+		json_put(record, "patch", json_text(pending->name));
+		json_put(record, "digest", json_text(pending->digest));
+		json_put(record, "outcome", json_text("confirmed"));
+		json_put(record, "exit", json_integer(0));
+		json_add(recorder->records, record);
+	}
+	recorder_end(recorder, output);
+}
+
+void record_standing(const char *command, const struct standing *standing,
+		     const char *outcome, struct output *output)
+{
+	struct recorder *recorder = recorder_begin(command, NULL, NULL);
+	json_t *record;
+
+	if (!recorder)
+		return;
+	record = record_new(command, json_object(),
+			    (int64_t)clock_ns(CLOCK_REALTIME));
+	json_put(record, "who", json_incref(recorder->who));
+	json_put(record, "patch", json_text(standing->name));
+	json_put(record, "digest", json_digest(standing->digest));
+	json_put(record, "outcome", json_text(outcome));
+	if (*standing->because)
+		json_put(record, "because", json_text(standing->because));
+	json_put(record, "exit", json_integer(0));
+	json_add(recorder->records, record);
 	recorder_end(recorder, output);
 }
 

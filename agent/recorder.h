@@ -15,12 +15,13 @@ struct recorder;
 /**
  * recorder_begin() - a list of entries
  * @command: "apply", "revert", "recover"; borrowed
+ * @because: why it was done without being asked for, or NULL; borrowed
  * @patch:   the file that is applied, or NULL; borrowed
  *
  * Return: owned by the caller, recorder_end(); NULL without memory, which all of
  * these take.
  */
-struct recorder *recorder_begin(const char *command,
+struct recorder *recorder_begin(const char *command, const char *because,
 				const struct patch_file *patch);
 void recorder_add(struct recorder *recorder,
 		  const struct operation_report *report, int error,
@@ -30,6 +31,17 @@ void recorder_end(struct recorder *recorder, struct output *output);
 /* One that failed before any process was looked at, for what is in patch @file. */
 void record_failure(const char *command, const char *file, int error,
 		    const struct hf_diag *diag, struct output *output);
+
+struct pending;
+
+/* That it was confirmed, in each of its processes. */
+void record_confirm(const struct pending *pending, struct output *output);
+
+struct standing;
+
+/* What became of a standing fix: "kept", "ended", "locked". */
+void record_standing(const char *command, const struct standing *standing,
+		     const char *outcome, struct output *output);
 
 /**
  * recorder_collect() - add what processes carry and the ledger has not

@@ -41,6 +41,11 @@ int target_refresh_mappings(struct target *target, struct hf_diag *diag);
 
 void target_close(struct target *target);
 
+static inline void target_close_p(struct target *target)
+{
+	target_close(target);
+}
+
 /*
  * The first block whose sites may be half written, or that cannot be read; NULL
  * when there is none. One that is merely STAGED is not among them: nothing

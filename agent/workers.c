@@ -173,7 +173,7 @@ void batch_result_make(const struct batch_step *step, pid_t pid,
 /* Return: whether there was one. */
 static bool take(struct workers *workers, size_t *ret_index)
 {
-	if (signal_waiting())
+	if (!workers->step->to_the_end && signal_waiting())
 		return false;
 	*ret_index = workers->shared->next++;
 	return *ret_index < workers->pids->nr;

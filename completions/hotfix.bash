@@ -53,6 +53,7 @@ _hotfix_value() # PROGRAM COMMAND OPTION WORD
 	--source | --sysroot | --cache | --git) mapfile -t COMPREPLY < <(compgen -d -- "$4") ;;
 	-o | --output) [ "$2" = report ] && _hotfix_files "$4" '' || _hotfix_files "$4" .hotfix.so ;;
 	--wait | --max-pause | --name | --reason | --ticket | --author | --jobs | --digest) ;;
+	--canary | --then | --observe | --probe | --limit | --confirm-within) ;;
 	*) return 1 ;;
 	esac
 }
@@ -72,12 +73,12 @@ _hotfix()
 	! _hotfix_value "$program" "$command" "$before" "$word" || return 0
 	case $word:$command in
 	-*) _hotfix_words "$(_hotfix_options "$program" "$command")" "$word" ;;
-	*:apply | *:check | *:show) _hotfix_files "$word" .hotfix.so ;;
+	*:apply | *:check | *:show | *:keep) _hotfix_files "$word" .hotfix.so ;;
+	*:revert | *:confirm | *:unkeep) _hotfix_words "$(_hotfix_patches "$program")" "$word" ;;
 	*:report)
 		_hotfix_files "$word" .hotfix.so
 		mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_hotfix_patches "$program")" -- "$word")
 		;;
-	*:revert) _hotfix_words "$(_hotfix_patches "$program")" "$word" ;;
 	esac
 }
 

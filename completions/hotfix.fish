@@ -38,8 +38,8 @@ end
 complete -c hotfix -f
 complete -c hotfix -n 'test -z (__hotfix_command)' -a '(__hotfix_commands)'
 complete -c hotfix -n 'string match -q -- "-*" (commandline -ct)' -a '(__hotfix_options_of_command)'
-complete -c hotfix -n '__hotfix_is apply check show report' -k -a '(__fish_complete_suffix .hotfix.so)'
-complete -c hotfix -n '__hotfix_is revert report' -a '(__hotfix_patches)'
+complete -c hotfix -n '__hotfix_is apply check show keep report' -k -a '(__fish_complete_suffix .hotfix.so)'
+complete -c hotfix -n '__hotfix_is revert confirm unkeep report' -a '(__hotfix_patches)'
 complete -c hotfix -n '__hotfix_is apply check' -s p -l pid -x -a '(__fish_complete_pids)'
 complete -c hotfix -n '__hotfix_is revert status recover' -s p -l pid -x -a '(__hotfix_patched)'
 complete -c hotfix -n '__hotfix_is apply check revert' -l mode -x -a 'quiescent entry'
