@@ -130,7 +130,7 @@ DEB_BUILD := gcc make pkg-config libelf-dev libdw-dev libcapstone-dev \
 DEB_TEST  := perl procps curl python3 python3-fusepy musl-tools gdb binutils file dwz \
 	     g++ clang lld cmake ninja-build ccache libtool-bin bison flex minisign \
 	     libseccomp-dev libjemalloc2 libtcmalloc-minimal4 strace valgrind \
-	     linux-perf qemu-user zsh fish systemd
+	     linux-perf qemu-user zsh fish systemd git chromium
 SUDO      := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: all deps check-deps demo check check-unit check-live check-real bench \

@@ -31,4 +31,5 @@ struct command {
 
 extern const struct command command_apply, command_revert, command_status,
 	command_check, command_show, command_recover, command_log,
-	command_confirm, command_keep, command_unkeep, command_watch;
+	command_confirm, command_keep, command_unkeep, command_watch,
+	command_report;

@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "recorder.h"
 #include "table.h"
+#include "who.h"
 
 enum {
 	COLUMN_ID,
@@ -74,24 +75,6 @@ static bool is_wanted(const struct command_line *line, const json_t *record)
 
 /* --- how it looks ---------------------------------------------------------------- */
 
-static void who_format(const json_t *record, char *ret_text, size_t size)
-{
-	const json_t *who = json_object_get(record, "who");
-	const char *user = text_of(who, "user");
-	const char *login = text_of(who, "login_user");
-
-	if (!*login)
-		login = text_of(who, "sudo_user");
-	if (*login && strcmp(login, user))
-		snprintf(ret_text, size, "%s (%s)", user, login);
-	else if (*user)
-		snprintf(ret_text, size, "%s", user);
-	else
-		snprintf(ret_text, size, "uid %lld",
-			 (long long)json_integer_value(
-				 json_object_get(who, "uid")));
-}
-
 static void time_format(const json_t *record, char *ret_text, size_t size)
 {
 	time_t seconds = (time_t)(time_of(record) / (int64_t)NS_PER_S);
@@ -136,7 +119,7 @@ static int row_add(struct log *log, const json_t *record)
 			       json_object_get(record, "id")));
 	time_format(record, text, sizeof(text));
 	table_cell_set(row, COLUMN_TIME, "%s", text);
-	who_format(record, text, sizeof(text));
+	who_format(json_object_get(record, "who"), text, sizeof(text));
 	table_cell_set(row, COLUMN_WHO, "%s", text);
 	table_cell_set(row, COLUMN_COMMAND, "%s", text_of(record, "command"));
 	table_cell_set(row, COLUMN_PATCH, "%s", patch_name(record));

@@ -11,6 +11,7 @@
 #include "cmd.h"
 #include "listing.h"
 #include "old_code.h"
+#include "patch_listing.h"
 
 struct show {
 	struct output *output;
@@ -208,81 +209,14 @@ static void imports_json(struct show *show)
 		 json_texts(manifest->overrides, manifest->nr_overrides));
 }
 
-/* Where the bytes of @vaddr stand in the patch file, or NULL. */
-static const uint8_t *patch_code(const struct patch_file *patch, uint64_t vaddr,
-				 uint64_t size)
-{
-	for (size_t i = 0; i < patch->nr_segments; i++) {
-		const struct patch_segment *segment = &patch->segments[i];
-		uint64_t at = vaddr - segment->vaddr;
-
-		if (vaddr < segment->vaddr || at > segment->file_size ||
-		    size > segment->file_size - at)
-			continue;
-		return patch->bytes.data + segment->file_offset + at;
-	}
-	return NULL;
-}
-
-/*
- * What the running program fills in is empty in the file: say what goes there,
- * in the instruction itself or in the slot that it reads.
- */
-static void imports_comment(const struct patch_file *patch,
-			    struct listing *listing)
-{
-	for (size_t i = 0; i < patch->nr_relocs; i++) {
-		const struct patch_reloc *reloc = &patch->relocs[i];
-		const char *name;
-
-		if (reloc->import < 0)
-			continue;
-		name = patch->manifest->imports[reloc->import].name;
-		for (size_t j = 0; j < listing->nr; j++) {
-			struct listing_line *line = &listing->lines[j];
-
-			if (line->refers_to == reloc->vaddr ||
-			    reloc->vaddr - line->address < line->size)
-				listing_comment(line, name);
-		}
-	}
-}
-
-static int new_listing(const struct show *show,
-		       const struct manifest_function *function,
-		       struct listing *ret_listing, struct hf_diag *diag)
-{
-	const struct patch_file *patch = show->patch;
-	const uint8_t *code;
-	int r;
-
-	code = patch_code(patch, function->replacement_vaddr,
-			  function->replacement_size);
-	if (!code)
-		return hf_error(diag, -EBADMSG, "patch-malformed",
-				"the code of %s is not in the patch file",
-				function->replacement);
-	r = listing_make(patch->arch, code, function->replacement_size,
-			 function->replacement_vaddr, ret_listing, diag);
-	if (!r)
-		imports_comment(patch, ret_listing);
-	return r;
-}
-
 static int old_listing(const struct show *show,
 		       const struct manifest_function *function,
 		       struct listing *ret_listing, struct hf_diag *diag)
 {
-	owned(free_p) uint8_t *bytes = NULL;
-	int r;
-
 	if (!show->old)
 		return 0;
-	r = old_code_read(show->old, function, &bytes, diag);
-	if (r)
-		return r;
-	return listing_make(show->patch->arch, bytes, function->size,
-			    function->vaddr, ret_listing, diag);
+	return old_listing_make(show->old, show->patch, function, ret_listing,
+				diag);
 }
 
 /* Whether the source that the fix was made for is what runs. */
@@ -409,7 +343,7 @@ static void function_show(struct show *show,
 	r = old_listing(show, function, &old, &diag);
 	if (r)
 		function_fail(show, r, &diag);
-	r = new_listing(show, function, &new, &diag);
+	r = patch_listing_make(show->patch, function, &new, &diag);
 	if (r)
 		function_fail(show, r, &diag);
 	else if (show->output->json)

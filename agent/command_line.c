@@ -59,6 +59,14 @@ static const struct option_spec specs[] = {
 	  "whether every entry is there, and as written" },
 	{ OPTION_GDB, 0, "gdb", NULL,
 	  "as commands that tell gdb what the patches are" },
+	{ OPTION_OUTPUT, 'o', "output", "FILE",
+	  "write it there; -: to standard output" },
+	{ OPTION_FORMAT, 0, "format", "FORM",
+	  "md, html or json (default: as FILE ends, or md)" },
+	{ OPTION_DIGEST, 0, "digest", "HEX",
+	  "the patch whose digest begins so, of several\nof that name" },
+	{ OPTION_GIT, 0, "git", "DIR",
+	  "ask this repository for the history of the code" },
 	{ OPTION_CANARY, 0, "canary", "N",
 	  "at first N of them only, or N%; then the rest" },
 	{ OPTION_THEN, 0, "then", "LIST",
@@ -252,6 +260,18 @@ static int option_take(struct command_line *line, enum command_option option,
 		break;
 	case OPTION_GDB:
 		line->gdb = true;
+		break;
+	case OPTION_OUTPUT:
+		line->output = value;
+		break;
+	case OPTION_FORMAT:
+		line->format = value;
+		break;
+	case OPTION_DIGEST:
+		line->digest = value;
+		break;
+	case OPTION_GIT:
+		line->git = value;
 		break;
 	case OPTION_ONCE:
 		line->once = true;

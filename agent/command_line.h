@@ -28,6 +28,10 @@ enum command_option {
 	OPTION_TICKET = 1 << 15,
 	OPTION_VERIFY = 1 << 16,
 	OPTION_GDB = 1 << 17,
+	OPTION_OUTPUT = 1 << 27,
+	OPTION_FORMAT = 1 << 28,
+	OPTION_DIGEST = 1 << 29,
+	OPTION_GIT = 1 << 30,
 	OPTION_CANARY = 1 << 18,
 	OPTION_THEN = 1 << 19,
 	OPTION_OBSERVE = 1 << 20,
@@ -57,6 +61,7 @@ struct command_line {
 	const char *name, *ticket; /* --name, --ticket, or NULL */
 	int64_t since_ns; /* --since, CLOCK_REALTIME; 0: from the beginning */
 	bool verify, gdb, once;
+	const char *output, *format, *digest, *git; /* of report, or NULL */
 	char **arguments;   /* borrowed from argv */
 	size_t nr_arguments;
 };

@@ -41,7 +41,8 @@ int file_code_open(const char *path, struct file_code **ret_file,
 
 	if (!file)
 		return hf_fail(diag, -ENOMEM, "cannot open %s", path);
-	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A pipe, which is no ELF file, would keep us waiting. */
+	file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (file->fd < 0) {
 		int error = -errno;
 

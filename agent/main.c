@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
 	&command_apply, &command_revert, &command_status,
 	&command_confirm, &command_check, &command_show, &command_recover,
 	&command_log,	&command_keep,	 &command_unkeep, &command_watch,
+	&command_report,
 };
 
 static void help_print(FILE *file)

@@ -282,6 +282,11 @@ void json_add(json_t *array, json_t *value)
 		json_incomplete = true;
 }
 
+bool json_is_incomplete(void)
+{
+	return json_incomplete;
+}
+
 /* Bytes above 127 that are no UTF-8 cannot stand in JSON. */
 static json_t *json_ascii(const char *text)
 {

@@ -76,6 +76,7 @@ const char *text_line(const char *text, char *ret_text, size_t size);
  */
 void json_put(json_t *object, const char *key, json_t *value);
 void json_add(json_t *array, json_t *value);
+bool json_is_incomplete(void); /* that was so, since output_open() */
 json_t *json_text(const char *text);   /* NULL text: null */
 json_t *json_texts(char *const *texts, size_t nr);
 json_t *json_address(hf_addr address); /* "0x..." */

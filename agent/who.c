@@ -67,3 +67,27 @@ json_t *who_json(void)
 	json_put(who, "sudo_user", json_text(getenv("SUDO_USER")));
 	return who;
 }
+
+static const char *text_of(const json_t *who, const char *key)
+{
+	const char *text = json_string_value(json_object_get(who, key));
+
+	return text ? text : "";
+}
+
+void who_format(const json_t *who, char *ret_text, size_t size)
+{
+	const char *user = text_of(who, "user");
+	const char *login = text_of(who, "login_user");
+
+	if (!*login)
+		login = text_of(who, "sudo_user");
+	if (*login && strcmp(login, user))
+		snprintf(ret_text, size, "%s (%s)", user, login);
+	else if (*user)
+		snprintf(ret_text, size, "%s", user);
+	else
+		snprintf(ret_text, size, "uid %lld",
+			 (long long)json_integer_value(
+				 json_object_get(who, "uid")));
+}

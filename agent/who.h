@@ -11,3 +11,6 @@
  * sudo says of itself, null: nothing). Owned by the caller; NULL: no memory.
  */
 json_t *who_json(void);
+
+/* @who in few words: "root (ada)", who is root and had logged in as ada. */
+void who_format(const json_t *who, char *ret_text, size_t size);

@@ -48,10 +48,11 @@ _hotfix_value() # PROGRAM COMMAND OPTION WORD
 	-p | --pid) _hotfix_words "$(_hotfix_pids "$1" "$2")" "$4" ;;
 	--mode) _hotfix_words 'quiescent entry' "$4" ;;
 	--scan) _hotfix_words all "$4" ;;
+	--format) _hotfix_words 'md html json' "$4" ;;
 	--policy | --target | --debuginfo | --compile-commands | --diff) _hotfix_files "$4" '' ;;
-	--source | --sysroot | --cache) mapfile -t COMPREPLY < <(compgen -d -- "$4") ;;
-	-o | --output) _hotfix_files "$4" .hotfix.so ;;
-	--wait | --max-pause | --name | --reason | --ticket | --author | --jobs) ;;
+	--source | --sysroot | --cache | --git) mapfile -t COMPREPLY < <(compgen -d -- "$4") ;;
+	-o | --output) [ "$2" = report ] && _hotfix_files "$4" '' || _hotfix_files "$4" .hotfix.so ;;
+	--wait | --max-pause | --name | --reason | --ticket | --author | --jobs | --digest) ;;
 	--canary | --then | --observe | --probe | --limit | --confirm-within) ;;
 	*) return 1 ;;
 	esac
@@ -74,6 +75,10 @@ _hotfix()
 	-*) _hotfix_words "$(_hotfix_options "$program" "$command")" "$word" ;;
 	*:apply | *:check | *:show | *:keep) _hotfix_files "$word" .hotfix.so ;;
 	*:revert | *:confirm | *:unkeep) _hotfix_words "$(_hotfix_patches "$program")" "$word" ;;
+	*:report)
+		_hotfix_files "$word" .hotfix.so
+		mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$(_hotfix_patches "$program")" -- "$word")
+		;;
 	esac
 }
 

@@ -38,13 +38,16 @@ end
 complete -c hotfix -f
 complete -c hotfix -n 'test -z (__hotfix_command)' -a '(__hotfix_commands)'
 complete -c hotfix -n 'string match -q -- "-*" (commandline -ct)' -a '(__hotfix_options_of_command)'
-complete -c hotfix -n '__hotfix_is apply check show keep' -k -a '(__fish_complete_suffix .hotfix.so)'
-complete -c hotfix -n '__hotfix_is revert confirm unkeep' -a '(__hotfix_patches)'
+complete -c hotfix -n '__hotfix_is apply check show keep report' -k -a '(__fish_complete_suffix .hotfix.so)'
+complete -c hotfix -n '__hotfix_is revert confirm unkeep report' -a '(__hotfix_patches)'
 complete -c hotfix -n '__hotfix_is apply check' -s p -l pid -x -a '(__fish_complete_pids)'
 complete -c hotfix -n '__hotfix_is revert status recover' -s p -l pid -x -a '(__hotfix_patched)'
 complete -c hotfix -n '__hotfix_is apply check revert' -l mode -x -a 'quiescent entry'
 complete -c hotfix -n '__hotfix_is apply check revert' -l scan -x -a all
 complete -c hotfix -n '__hotfix_is apply check' -l policy -r -F
+complete -c hotfix -n '__hotfix_is report' -l format -x -a 'md html json'
+complete -c hotfix -n '__hotfix_is report' -l git -x -a '(__fish_complete_directories)'
+complete -c hotfix -n '__hotfix_is report' -s o -l output -r -F
 
 complete -c hotfix-build -n 'string match -q -- "-*" (commandline -ct)' -a '(__hotfix_options hotfix-build)'
 complete -c hotfix-build -l source -x -a '(__fish_complete_directories)'

@@ -797,9 +797,10 @@ static int part_add(struct reader *reader, const uint8_t *bytes, size_t size)
 	return 0;
 }
 
-/* One note of @section at @at; returns where the next one begins, 0: damaged. */
-static size_t part_note_read(const uint8_t *bytes, size_t size, size_t at,
-			     const uint8_t **ret_part, size_t *ret_size)
+/* One note of ours at @at; returns where the next one begins, 0: damaged. */
+static size_t note_next(uint32_t type, const uint8_t *bytes, size_t size,
+			size_t at, const uint8_t **ret_content,
+			size_t *ret_size)
 {
 	Elf64_Nhdr header;
 	uint64_t start, end;
@@ -809,12 +810,12 @@ static size_t part_note_read(const uint8_t *bytes, size_t size, size_t at,
 	memcpy(&header, bytes + at, sizeof(header));
 	start = at + sizeof(header) + align_up(header.n_namesz, 4);
 	end = start + align_up(header.n_descsz, 4);
-	if (end > size || header.n_type != PATCH_NOTE_TYPE_PART ||
+	if (end > size || header.n_type != type ||
 	    header.n_namesz != sizeof(PATCH_NOTE_OWNER) ||
 	    memcmp(bytes + at + sizeof(header), PATCH_NOTE_OWNER,
 		   sizeof(PATCH_NOTE_OWNER)))
 		return 0;
-	*ret_part = bytes + start;
+	*ret_content = bytes + start;
 	*ret_size = header.n_descsz;
 	return (size_t)end;
 }
@@ -839,11 +840,56 @@ static int parts_read(struct reader *reader)
 		return hf_fail(reader->diag, -ENOMEM, "cannot load the patch");
 	bytes = elf_view_at(&reader->view, section.sh_offset, section.sh_size);
 	for (size_t at = 0; at < section.sh_size;) {
-		at = part_note_read(bytes, section.sh_size, at, &part, &size);
+		at = note_next(PATCH_NOTE_TYPE_PART, bytes, section.sh_size, at,
+			       &part, &size);
 		if (!at || patch_nr_parts(patch) == PATCH_PARTS_MAX)
 			return malformed(reader->diag,
 					 ".note.hotfix.parts is damaged");
 		r = part_add(reader, part, size);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* --- what it was written as --- */
+
+static int text_add(struct reader *reader, const uint8_t *bytes, size_t size)
+{
+	struct patch_file *patch = reader->patch;
+	struct patch_text *text = &patch->texts[patch->nr_texts];
+
+	if (patch_text_read(bytes, size, text))
+		return malformed(reader->diag,
+				 ".note.hotfix.source is damaged");
+	patch->nr_texts++;
+	return 0;
+}
+
+static int texts_read(struct reader *reader)
+{
+	struct patch_file *patch = reader->patch;
+	const uint8_t *bytes, *text;
+	Elf64_Shdr section;
+	size_t size;
+	int r;
+
+	r = elf_view_find_section(&reader->view, SHT_NOTE,
+				  ".note.hotfix.source", &section,
+				  reader->diag);
+	if (r <= 0)
+		return r;
+	patch->texts = calloc(PATCH_TEXTS_MAX, sizeof(*patch->texts));
+	if (!patch->texts)
+		return hf_fail(reader->diag, -ENOMEM, "cannot load the patch");
+	bytes = elf_view_at(&reader->view, section.sh_offset, section.sh_size);
+	for (size_t at = 0; at < section.sh_size;) {
+		at = note_next(PATCH_NOTE_TYPE_TEXT, bytes, section.sh_size, at,
+			       &text, &size);
+		if (!at || patch->nr_texts == PATCH_TEXTS_MAX)
+			return malformed(reader->diag,
+					 ".note.hotfix.source is damaged");
+		r = text_add(reader, text, size);
 		if (r < 0)
 			return r;
 	}
@@ -878,6 +924,7 @@ static int patch_read(struct reader *reader, const struct buffer *bytes)
 		/* First: any other shared object should be called that. */
 		manifest_read, segments_read, dynamic_read, entry_points_check,
 		symbols_read,  imports_sort,  relocs_read,   parts_read,
+		texts_read,
 	};
 	int r;
 
@@ -964,6 +1011,7 @@ void patch_file_free(struct patch_file *patch)
 	for (size_t i = 0; i < patch->nr_others; i++)
 		patch_file_free(patch->others[i]);
 	free(patch->others);
+	free(patch->texts);
 	buffer_release(&patch->bytes);
 	manifest_free(patch->manifest);
 	free(patch->segments);

@@ -9,6 +9,8 @@
  *   .note.hotfix.parts   SHT_NOTE, type 2: for each further module a whole patch
  *                        file, of the same name, to be switched together
  *
+ * and what it was written as may stand in .note.hotfix.source (patch_text.h).
+ *
  * What the loader of the patch (the agent)
  * needs is parsed here into plain arrays; after a successful open every offset
  * and size in them has been checked against the file, so that the agent can
@@ -18,6 +20,7 @@
 
 #include "io.h"
 #include "manifest.h"
+#include "patch_text.h"
 
 #define PATCH_NOTE_OWNER "hotfix"
 #define PATCH_NOTE_TYPE 1
@@ -66,6 +69,9 @@ struct patch_file {
 	 */
 	struct patch_file **others;
 	size_t nr_others;
+	/* The diffs or sources that it was made from; they point into bytes. */
+	struct patch_text *texts;
+	size_t nr_texts;
 };
 
 static inline size_t patch_nr_parts(const struct patch_file *patch)

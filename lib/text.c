@@ -66,7 +66,7 @@ static bool has_bare_control(const uint8_t *text, size_t size)
 	return false;
 }
 
-void text_clean(char *text, const char *but)
+static void clean(char *text, const char *but, bool bytes_are_characters)
 {
 	size_t size;
 
@@ -76,12 +76,22 @@ void text_clean(char *text, const char *but)
 
 		size = character_at(at, &character);
 		bad = !size || is_obeyed(character) ||
-		      (!utf8 && has_bare_control(at, size));
+		      (bytes_are_characters && has_bare_control(at, size));
 		if (!size)
 			size = 1;
 		if (bad && !strchr(but, *at))
 			memset(at, '?', size);
 	}
+}
+
+void text_clean(char *text, const char *but)
+{
+	clean(text, but, !utf8);
+}
+
+void text_clean_document(char *text, const char *but)
+{
+	clean(text, but, false);
 }
 
 void text_one_line(char *text)

@@ -29,6 +29,9 @@ bool text_is_utf8(void);
  */
 void text_clean(char *text, const char *but);
 
+/* The same for a reader that takes UTF-8 whatever the locale is: a document. */
+void text_clean_document(char *text, const char *but);
+
 /*
  * Where one name among other words is meant, it must not begin a line of its
  * own: '?' for each newline. Programs (--json) get the rest of it as it is.

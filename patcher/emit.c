@@ -7,6 +7,7 @@
 #include "../lib/patch_file.h"
 #include "original.h"
 #include "publish.h"
+#include "texts.h"
 
 /* ---- where things are --------------------------------------------------- */
 
@@ -274,51 +275,71 @@ static int add_relocs(struct tail *tail, const struct elf_file *linked,
 			&section->sh_offset);
 }
 
-/* The old section names and two more. */
+/* What we append: sections, and what they are called. */
+enum added_section { ADDED_NOTE, ADDED_RELA, ADDED_TEXTS, NR_ADDED };
+
+static const char *const added_names[NR_ADDED] = {
+	[ADDED_NOTE] = ".note.hotfix",
+	[ADDED_RELA] = ".rela.hotfix",
+	[ADDED_TEXTS] = ".note.hotfix.source",
+};
+
+/* The old section names and those of @added. */
 static int add_names(struct tail *tail, const struct elf_file *linked,
-		     Elf64_Shdr *names, Elf64_Shdr *note, Elf64_Shdr *rela)
+		     Elf64_Shdr *names, Elf64_Shdr *added, size_t nr_added)
 {
-	static const char added[] = ".note.hotfix\0.rela.hotfix";
 	uint64_t unused, start;
-	size_t old_size = names->sh_size;
 	int r;
 
-	r = tail_add(tail, elf_section_data(linked, names), old_size, 1,
+	r = tail_add(tail, elf_section_data(linked, names), names->sh_size, 1,
 		     &start);
-	if (!r)
-		r = tail_add(tail, added, sizeof(added), 1, &unused);
-	note->sh_name = (Elf64_Word)old_size;
-	rela->sh_name = (Elf64_Word)(old_size + sizeof(".note.hotfix"));
+	for (size_t i = 0; i < nr_added && !r; i++) {
+		size_t size = strlen(added_names[i]) + 1;
+
+		added[i].sh_name = (Elf64_Word)names->sh_size;
+		r = tail_add(tail, added_names[i], size, 1, &unused);
+		names->sh_size += size;
+	}
 	names->sh_offset = start;
-	names->sh_size = old_size + sizeof(added);
 	return r;
 }
 
-static int build_tail(const struct elf_file *linked, const char *json,
-		      const struct relocs *relocs, struct tail *tail)
+static int build_tail(const struct build *build, const struct elf_file *linked,
+		      const char *json, const struct relocs *relocs,
+		      struct tail *tail, struct hf_diag *diag)
 {
 	Elf64_Shdr *names =
 		elf_section_at(linked, linked->header->e_shstrndx);
 	size_t old_size = linked->nr_sections * sizeof(Elf64_Shdr);
-	Elf64_Shdr added[2] = { 0 };
-	uint64_t start, unused;
+	Elf64_Shdr added[NR_ADDED] = { 0 };
+	size_t nr_added = NR_ADDED;
+	uint64_t start = 0, unused;
 	int r;
 
 	if (!names || !elf_section_data(linked, names))
-		return -EBADMSG;
-	r = add_note(tail, json, &added[0]);
+		return hf_fail(diag, -EBADMSG, "cannot write %s",
+			       build->options->output);
+	r = texts_add(build->options, tail, &added[ADDED_TEXTS], diag);
+	if (r)
+		return r;
+	/* Of a section without a note, readelf complains. */
+	if (!added[ADDED_TEXTS].sh_size)
+		nr_added = ADDED_TEXTS;
+	r = add_note(tail, json, &added[ADDED_NOTE]);
 	if (!r)
-		r = add_relocs(tail, linked, relocs, &added[1]);
+		r = add_relocs(tail, linked, relocs, &added[ADDED_RELA]);
 	if (!r)
-		r = add_names(tail, linked, names, &added[0], &added[1]);
+		r = add_names(tail, linked, names, added, nr_added);
 	if (!r)
 		r = tail_add(tail, linked->sections, old_size, 8, &start);
 	if (!r)
-		r = tail_add(tail, added, sizeof(added), 8, &unused);
+		r = tail_add(tail, added, nr_added * sizeof(*added), 8,
+			     &unused);
 	if (r)
-		return r;
+		return hf_fail(diag, r, "cannot write %s",
+			       build->options->output);
 	linked->header->e_shoff = start;
-	linked->header->e_shnum = (Elf64_Half)(linked->nr_sections + 2);
+	linked->header->e_shnum = (Elf64_Half)(linked->nr_sections + nr_added);
 	return 0;
 }
 
@@ -334,12 +355,8 @@ int emit_patch(const struct build *build, struct elf_file *linked,
 
 	if (!r)
 		r = manifest_format(build->manifest, &json, diag);
-	if (!r) {
-		r = build_tail(linked, json, &relocs, &tail);
-		if (r)
-			hf_fail(diag, r, "cannot write %s",
-				build->options->output);
-	}
+	if (!r)
+		r = build_tail(build, linked, json, &relocs, &tail, diag);
 	if (!r)
 		r = publish_patch(linked, &tail, build->options->output, diag);
 	free(relocs.entries);

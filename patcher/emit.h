@@ -6,7 +6,8 @@
  * are appended behind the linker's bytes, outside the loaded segments:
  *
  *	[ as linked: segments, .symtab, DWARF, old section headers (unused) ]
- *	[ .note.hotfix ][ .rela.hotfix ][ .shstrtab ][ section headers ]
+ *	[ .note.hotfix.source ][ .note.hotfix ][ .rela.hotfix ][ .shstrtab ]
+ *	[ section headers ]
  */
 #pragma once
 

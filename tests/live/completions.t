@@ -83,9 +83,12 @@ knows_patches() # SHELL
 	proposes $1 $ME-$1 hotfix revert ''
 	proposes $1 $PID hotfix revert -p ''
 	proposes $1 entry hotfix apply --mode ''
+	proposes $1 html hotfix report --format ''
+	proposes $1 $ME-$1 hotfix report ''
 	cp "$FIX" "$TMP/some.hotfix.so"
 	cd "$TMP"
 	proposes $1 some.hotfix.so hotfix apply ''
+	proposes $1 some.hotfix.so hotfix report ''
 	hotfix revert $ME-$1 -p $PID
 	proposes_not $1 $ME-$1 hotfix revert ''
 }

@@ -453,13 +453,13 @@ static void replace_text(struct buffer *file, const char *old, const char *new)
 }
 
 /*
- * @file with each of @parts in a note: behind its end come the notes, then the
+ * @file with each of @parts in a note of section @name: behind its end come the notes, then the
  * section names and the section headers with one more.
  */
-static struct buffer with_parts(const struct buffer *file,
-				const struct buffer *parts, size_t nr)
+static struct buffer with_notes(const struct buffer *file,
+				const struct buffer *parts, size_t nr,
+				const char *name, uint32_t type)
 {
-	static const char name[] = ".note.hotfix.parts";
 	struct buffer whole = { calloc(16, SAMPLE_CAPACITY), 0 };
 	Elf64_Shdr sections[NR_SHDRS + 1] = { 0 };
 	Elf64_Shdr *note = &sections[NR_SHDRS], *names = &sections[SH_NAMES];
@@ -473,7 +473,7 @@ static struct buffer with_parts(const struct buffer *file,
 			      whole.size, 0, 0, 0, 4, 0 };
 	for (size_t i = 0; i < nr; i++) {
 		const Elf64_Nhdr one = { sizeof("hotfix"),
-					 (Elf64_Word)parts[i].size, 2 };
+					 (Elf64_Word)parts[i].size, type };
 
 		SAMPLE_PUT(whole.data, whole.size, one);
 		memcpy(whole.data + whole.size + sizeof(one), "hotfix", 7);
@@ -484,15 +484,21 @@ static struct buffer with_parts(const struct buffer *file,
 	note->sh_size = whole.size - note->sh_offset;
 	memcpy(whole.data + whole.size, whole.data + names->sh_offset,
 	       names->sh_size);
-	memcpy(whole.data + whole.size + names->sh_size, name, sizeof(name));
+	memcpy(whole.data + whole.size + names->sh_size, name, strlen(name) + 1);
 	names->sh_offset = whole.size;
-	names->sh_size += sizeof(name);
+	names->sh_size += strlen(name) + 1;
 	header.e_shoff = align_up(whole.size + names->sh_size, 8);
 	header.e_shnum = NR_SHDRS + 1;
 	SAMPLE_PUT(whole.data, header.e_shoff, sections);
 	SAMPLE_PUT(whole.data, 0, header);
 	whole.size = header.e_shoff + sizeof(sections);
 	return whole;
+}
+
+static struct buffer with_parts(const struct buffer *file,
+				const struct buffer *parts, size_t nr)
+{
+	return with_notes(file, parts, nr, ".note.hotfix.parts", 2);
 }
 
 /* The sample for another module. */
@@ -566,6 +572,60 @@ TEST(damaged_parts)
 	check_parts(&bad, 1, 0, "part 1: the manifest is malformed");
 	check_parts(&good, 1, 4, ".note.hotfix.parts is damaged");
 	check_parts(&good, 1, good.size, ".note.hotfix.parts is damaged");
+}
+
+/* What it was written as. */
+static uint8_t a_diff[] = "\1\0\0\0\x09\0\0\0fix.diff\0+one\n";
+static uint8_t a_source[] = "\2\0\0\0\4\0\0\0fix.c\0int";
+static uint8_t no_text[] = "\3\0\0\0\4\0\0\0fix.c\0int";
+
+static int parse_texts(const struct buffer *texts, size_t nr, uint32_t type,
+		       struct patch_file **ret_patch, struct hf_diag *diag)
+{
+	owned(buffer_release) struct buffer file = sample_patch();
+	owned(buffer_release) struct buffer whole = with_notes(
+		&file, texts, nr, ".note.hotfix.source", type);
+
+	return parse(&whole, whole.size, ret_patch, diag);
+}
+
+TEST(texts)
+{
+	const struct buffer texts[] = { { a_diff, sizeof(a_diff) - 1 },
+					{ a_source, sizeof(a_source) } };
+	owned(patch_file_free_p) struct patch_file *patch = NULL;
+	struct hf_diag diag = { 0 };
+
+	parse_texts(texts, 2, 3, &patch, &diag);
+	CHECK_STR(diag.message, "");
+	CHECK_EQ(patch->nr_texts, 2);
+	CHECK_EQ(patch->texts[0].kind, PATCH_TEXT_DIFF);
+	CHECK_STR(patch->texts[0].name, "fix.diff");
+	CHECK_EQ(patch->texts[0].size, 5);
+	CHECK_BYTES(patch->texts[0].text, "+one\n", 5);
+	CHECK_EQ(patch->texts[0].whole_size, 9);
+	CHECK_EQ(patch->texts[1].kind, PATCH_TEXT_SOURCE);
+	CHECK_STR(patch->texts[1].text, "int");
+}
+
+TEST(damaged_texts)
+{
+	const struct buffer bad = { no_text, sizeof(no_text) };
+	const struct buffer good = { a_diff, sizeof(a_diff) - 1 };
+	static struct buffer many[PATCH_TEXTS_MAX + 1];
+	struct patch_file *patch = NULL;
+	struct hf_diag diag = { 0 };
+
+	CHECK_EQ(parse_texts(&bad, 1, 3, &patch, &diag), -EBADMSG);
+	CHECK_CONTAINS(diag.message, ".note.hotfix.source is damaged");
+	CHECK_EQ(parse_texts(&good, 1, 2, &patch, &diag), -EBADMSG);
+	for (size_t i = 0; i < PATCH_TEXTS_MAX + 1; i++)
+		many[i] = good;
+	CHECK_EQ(parse_texts(many, PATCH_TEXTS_MAX + 1, 3, &patch, &diag),
+		 -EBADMSG);
+	patch = NULL;
+	CHECK_EQ(parse_texts(many, PATCH_TEXTS_MAX, 3, &patch, &diag), 0);
+	patch_file_free(patch);
 }
 
 /* The note stands last: wherever the file ends early, something is missing. */
