@@ -390,14 +390,19 @@ test_no_pipe_is_kept()
 
 test_agent_killed()
 {
-	start_services 2
+	start_services 3
 	fix_well
+	# Who had it before keeps it.
+	hotfix apply "$FIX" -p ${PIDS[2]}
 	"$BIN/hotfix" apply "$FIX" -p $ALL --observe 60s >"$TMP/out" 2>&1 &
 	local agent=$!
 	await has_value 2
 	kill -KILL $agent
+	PID=${PIDS[2]}
+	unset "PIDS[2]"
 	await has_value 1
 	wait $agent || true
+	expect value 2
 	await because_is 'hotfix has died before it was done'
 }
 

@@ -24,6 +24,7 @@ start_watch() # [OPTION]...
 }
 
 watcher_runs() { "$BIN/hotfix" keep --json | grep -q '"watched":true\|"standing":\[\]' && ! flock -n "$HOTFIX_STATE_DIR/watch.lock" true; }
+carries() { "$BIN/hotfix" status --json -p $PID | grep -q "\"name\":\"$1\""; }
 has_value() { ask value; [ "$ANSWER" = "$1" ]; }
 watch_said() { grep -q "$1" "$TMP/watched"; }
 
@@ -122,7 +123,14 @@ test_reverted_stays_reverted()
 	local reverted=$PID
 	start_program "$SERVICE"
 	await has_value 2
+	# Also when all processes are looked at again, as for another fix.
+	fix other "$SERVICE" <<-'EOF'
+		void linger(void) {}
+		HOTFIX_REPLACE(linger);
+	EOF
+	hotfix keep "$FIX"
 	PID=$reverted
+	await carries other
 	expect value 1
 }
 
