@@ -14,7 +14,7 @@
 #include "standing.h"
 #include "state_dir.h"
 #include "table.h"
-#include "watch.h"
+#include "watch_lock.h"
 
 /* --- listing ------------------------------------------------------------------ */
 

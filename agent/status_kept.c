@@ -5,7 +5,7 @@
 #include "clock.h"
 #include "pending.h"
 #include "standing.h"
-#include "watch.h"
+#include "watch_lock.h"
 
 /* "at 12:34:56", or with the day where it is not today's. */
 static void deadline_format(const struct pending *pending, char *text, size_t size)

@@ -1,13 +1,10 @@
 #include "watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,11 +15,9 @@
 #include "notify.h"
 #include "recorder.h"
 #include "report.h"
-#include "state_dir.h"
 #include "target.h"
 #include "watch_fixes.h"
-
-#define LOCK_NAME "watch.lock"
+#include "watch_lock.h"
 
 /* A process that starts is looked at again so soon, and given up after that. */
 #define START_GAP_NS (2 * NS_PER_MS)
@@ -83,22 +78,30 @@ struct watch {
 
 /* --- what is said --------------------------------------------------------------- */
 
-/* One event, in words or as one line of JSON; and for the record. */
-static void event_tell(const struct watch *watch, const char *event,
-		       const char *fix, pid_t pid, const struct hf_diag *diag)
+/* One event, in words or as one line of JSON, which the caller closes. */
+static struct output event_begin(const struct watch *watch, const char *event,
+				 const char *fix, pid_t pid,
+				 const struct hf_diag *diag)
 {
 	struct output output;
 
 	output_open(&output, "watch", "results", watch->options->json);
-	if (output.json) {
-		json_put(output.root, "event", json_text(event));
-		json_put(output.root, "patch", json_text(fix));
-		if (pid)
-			json_put(output.root, "pid", json_integer(pid));
-		json_put(output.root, "error", json_error(diag));
-	} else {
-		output_error(&output, fix, diag);
-	}
+	output_error(&output, fix, diag);
+	if (!output.json)
+		return output;
+	json_put(output.root, "event", json_text(event));
+	json_put(output.root, "patch", json_text(fix));
+	if (pid)
+		json_put(output.root, "pid", json_integer(pid));
+	json_put(output.root, "error", json_error(diag));
+	return output;
+}
+
+static void event_tell(const struct watch *watch, const char *event,
+		       const char *fix, pid_t pid, const struct hf_diag *diag)
+{
+	struct output output = event_begin(watch, event, fix, pid, diag);
+
 	(void)output_close(&output, HF_EXIT_DONE);
 }
 
@@ -188,12 +191,11 @@ static void fix_lock(struct watch *watch, struct watch_fix *fix, pid_t pid)
 		fix->standing.name);
 	hf_hint(&diag, "hotfix keep %s.hotfix.so lets it stand again",
 		fix->standing.name);
-	event_tell(watch, "locked", fix->standing.name, pid, &diag);
-	output_open(&output, "watch", "results", watch->options->json);
+	output = event_begin(watch, "locked", fix->standing.name, pid, &diag);
 	record_standing("watch", &fix->standing, "locked", &output);
 	if (standing_write(&fix->standing, &diag))
 		output_warning(&output, "%s", diag.message);
-	json_decref(output.root);
+	(void)output_close(&output, HF_EXIT_DONE);
 }
 
 /* @status: NULL: not known. */
@@ -303,8 +305,7 @@ static void look_around(struct watch *watch)
 /* --- applying --------------------------------------------------------------------------- */
 
 struct applying {
-	const struct watch *watch;
-	const struct watch_fix *fix;
+	const struct patch_file *patch;
 	struct operation_options options;
 	bool applied, busy;
 };
@@ -319,8 +320,8 @@ static int apply_one(const void *context, pid_t pid,
 	if (!report)
 		return hf_fail(diag, -ENOMEM, "cannot apply");
 	*ret_reports = report;
-	return operation_apply(pid, applying->fix->patch, &applying->options,
-			       report, diag);
+	return operation_apply(pid, applying->patch, &applying->options, report,
+			       diag);
 }
 
 static void applied_tell(void *context, const struct operation_report *report,
@@ -334,21 +335,21 @@ static void applied_tell(void *context, const struct operation_report *report,
 }
 
 /* Return: whether it is to be tried again. */
-static bool fix_apply(struct watch *watch, const struct watch_fix *fix, pid_t pid)
+static bool patch_apply(struct watch *watch, const struct patch_file *patch,
+			const struct policies *policies, pid_t pid)
 {
 	struct applying applying = {
-		.watch = watch,
-		.fix = fix,
+		.patch = patch,
 		.options = { .mode = SWITCH_QUIESCENT,
 			     .wait_ms = BUSY_WAIT_MS,
-			     .policies = &watch->fixes.policies,
+			     .policies = policies,
 			     .give_up = signal_is_waiting },
 	};
 	const struct batch_step step = {
 		.doing = "applying",
-		.patch = fix->standing.name,
+		.patch = patch->manifest->name,
 		.command = "apply",
-		.file = fix->patch,
+		.file = patch,
 		.because = "it is a standing fix",
 		.told = applied_tell,
 		.told_context = &applying,
@@ -363,8 +364,31 @@ static bool fix_apply(struct watch *watch, const struct watch_fix *fix, pid_t pi
 	status = batch_run(&output, &pids, &step);
 	(void)output_close(&output, status);
 	if (applying.applied)
-		patched_add(watch, pid, fix->standing.name);
+		patched_add(watch, pid, patch->manifest->name);
 	return applying.busy;
+}
+
+/* The same. What a policy forbids is said, and recorded, for each process. */
+static bool fix_apply(struct watch *watch, const struct watch_fix *fix, pid_t pid)
+{
+	const char *name = fix->standing.name;
+	struct policies policies = { 0 };
+	struct patch_file *patch;
+	struct hf_diag diag = { 0 };
+	struct output output;
+	bool again;
+	int r = watch_fix_load(fix, &policies, &patch, &diag);
+
+	if (r) {
+		output = event_begin(watch, "unusable", name, pid, &diag);
+		record_failure("apply", name, r, &diag, &output);
+		(void)output_close(&output, HF_EXIT_DONE);
+		return false;
+	}
+	again = patch_apply(watch, patch, &policies, pid);
+	patch_file_free(patch);
+	policies_release(&policies);
+	return again;
 }
 
 static bool had_it(const struct watch *watch, const struct watch_fix *fix,
@@ -469,7 +493,8 @@ static uint64_t candidate_look(struct watch *watch, struct candidate *candidate)
 	uint64_t now_ns = monotonic_ns();
 	bool again = false;
 
-	if (target_open(candidate->pid, false, &target, NULL))
+	if (!watch->fixes.nr ||
+	    target_open(candidate->pid, false, &target, NULL))
 		return 0;
 	if (!modules_loaded(target.process, &target.modules))
 		return now_ns - candidate->since_ns < START_LIMIT_NS ?
@@ -584,42 +609,6 @@ static void watch_release(struct watch *watch)
 	newcomers_free(watch->newcomers);
 }
 
-/* --- one at a time --------------------------------------------------------------------------- */
-
-static int lock_open(int flags, int *ret_fd, struct hf_diag *diag)
-{
-	char path[PATH_MAX];
-	int r = state_path(LOCK_NAME, path, diag);
-
-	if (r)
-		return r;
-	*ret_fd = open(path, flags | O_CLOEXEC, 0600);
-	return *ret_fd < 0 ? hf_fail(diag, -errno, "cannot open %s", path) : 0;
-}
-
-bool watch_is_running(void)
-{
-	owned(close_p) int fd = -1;
-
-	return !lock_open(O_RDONLY, &fd, NULL) &&
-	       flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
-}
-
-static int lock_take(int *ret_fd, struct hf_diag *diag)
-{
-	int r = state_directory_make(diag);
-
-	if (r == 0)
-		r = lock_open(O_RDWR | O_CREAT, ret_fd, diag);
-	if (r == 0 && flock(*ret_fd, LOCK_EX | LOCK_NB)) {
-		hf_error(diag, -EBUSY, "watched",
-			 "another `hotfix watch` of this user runs already");
-		hf_hint(diag, "one is enough: it sees what `hotfix keep` does");
-		r = -EBUSY;
-	}
-	return r;
-}
-
 int watch_run(const struct watch_options *options, struct proc_events *events,
 	      struct hf_diag *diag)
 {
@@ -627,7 +616,7 @@ int watch_run(const struct watch_options *options, struct proc_events *events,
 	struct watch watch = { .options = options,
 			       .newcomers = newcomers_new(events),
 			       .hears_exits = events != NULL };
-	int r = lock_take(&lock, diag);
+	int r = watch_lock_take(&lock, diag);
 
 	if (r == 0 && !watch.newcomers)
 		r = hf_fail(diag, -ENOMEM, "cannot watch");

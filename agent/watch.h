@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "output.h"
 #include "proc_events.h"
 
@@ -26,6 +28,3 @@ struct watch_options {
  */
 int watch_run(const struct watch_options *options, struct proc_events *events,
 	      struct hf_diag *diag);
-
-/* Whether a watcher of this user's state runs. */
-bool watch_is_running(void);

@@ -13,19 +13,40 @@ bool watch_fix_works(const struct watch_fix *fix)
 	return fix->patch && fix->standing.state == STANDING_ACTIVE;
 }
 
-static int patch_read(const struct watch_fixes *fixes, struct watch_fix *fix,
-		      struct hf_diag *diag)
+static int copy_find(const struct standing *standing, char ret_path[PATH_MAX],
+		     struct hf_diag *diag)
+{
+	if (!patch_store_find(standing->digest, ret_path))
+		return 0;
+	hf_error(diag, -ENOENT, "copy-missing",
+		 "the copy of its patch file is gone");
+	hf_hint(diag, "hotfix keep %s.hotfix.so", standing->name);
+	return -ENOENT;
+}
+
+static int patch_read(struct watch_fix *fix, struct hf_diag *diag)
+{
+	char path[PATH_MAX];
+	int r = copy_find(&fix->standing, path, diag);
+
+	return r ? r : patch_file_open(path, &fix->patch, diag);
+}
+
+int watch_fix_load(const struct watch_fix *fix, struct policies *ret_policies,
+		   struct patch_file **ret_patch, struct hf_diag *diag)
 {
 	struct signature_report signature;
 	char path[PATH_MAX];
+	int r = copy_find(&fix->standing, path, diag);
 
-	if (patch_store_find(fix->standing.digest, path)) {
-		hf_error(diag, -ENOENT, "copy-missing",
-			 "the copy of its patch file is gone");
-		hf_hint(diag, "hotfix keep %s.hotfix.so", fix->standing.name);
-		return -ENOENT;
-	}
-	return patch_load(path, &fixes->policies, &signature, &fix->patch, diag);
+	if (r == 0)
+		r = policies_load(NULL, ret_policies, diag);
+	if (r)
+		return r;
+	r = patch_load(path, ret_policies, &signature, ret_patch, diag);
+	if (r)
+		policies_release(ret_policies);
+	return r;
 }
 
 static struct watch_fix *same_fix(const struct watch_fixes *fixes,
@@ -66,19 +87,10 @@ static int fix_add(void *context, const struct standing *standing)
 	}
 	fix->standing = *standing;
 	if (!fix->patch)
-		r = patch_read(after, fix, &diag);
+		r = patch_read(fix, &diag);
 	if (r)
 		refresh->tell(refresh->context, standing, r, &diag);
 	return 0;
-}
-
-static void fixes_free(struct watch_fixes *fixes)
-{
-	for (size_t i = 0; i < fixes->nr; i++)
-		patch_file_free(fixes->all[i].patch);
-	free(fixes->all);
-	fixes->all = NULL;
-	fixes->nr = 0;
 }
 
 int watch_fixes_refresh(struct watch_fixes *fixes, watch_tell_fn *tell,
@@ -91,9 +103,7 @@ int watch_fixes_refresh(struct watch_fixes *fixes, watch_tell_fn *tell,
 
 	if (version == fixes->version)
 		return 0;
-	r = policies_load(NULL, &refresh.after.policies, diag);
-	if (r == 0)
-		r = standing_each(fix_add, &refresh, diag);
+	r = standing_each(fix_add, &refresh, diag);
 	if (r) {
 		watch_fixes_release(&refresh.after);
 		return r;
@@ -106,8 +116,9 @@ int watch_fixes_refresh(struct watch_fixes *fixes, watch_tell_fn *tell,
 
 void watch_fixes_release(struct watch_fixes *fixes)
 {
-	fixes_free(fixes);
-	policies_release(&fixes->policies);
+	for (size_t i = 0; i < fixes->nr; i++)
+		patch_file_free(fixes->all[i].patch);
+	free(fixes->all);
 	*fixes = (struct watch_fixes){ 0 };
 }
 

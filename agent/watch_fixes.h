@@ -1,5 +1,7 @@
 /*
- * The standing fixes as the watcher has them: their patches are read, and checked, once.
+ * The standing fixes as the watcher has them. Their patches are read once, to know
+ * what they are for; what is applied is read, and checked, each time, because a
+ * policy may have changed since.
  */
 #pragma once
 
@@ -14,7 +16,7 @@
 
 struct watch_fix {
 	struct standing standing;
-	struct patch_file *patch; /* NULL: cannot be had, which was said */
+	struct patch_file *patch; /* what it is for; NULL: cannot be had */
 	unsigned int nr_deaths;
 	uint64_t first_death_ns; /* monotonic */
 };
@@ -23,7 +25,6 @@ struct watch_fixes {
 	struct watch_fix *all;
 	size_t nr;
 	uint64_t version;
-	struct policies policies;
 };
 
 /* Said about a fix that cannot be applied, and why. */
@@ -40,6 +41,15 @@ typedef void watch_tell_fn(void *context, const struct standing *standing,
 int watch_fixes_refresh(struct watch_fixes *fixes, watch_tell_fn *tell,
 			void *context, struct hf_diag *diag);
 void watch_fixes_release(struct watch_fixes *fixes);
+
+/**
+ * watch_fix_load() - the patch as it may be applied now
+ * @ret_policies, @ret_patch: to be released in success
+ *
+ * Return: 0; what policies_load() and patch_load() return.
+ */
+int watch_fix_load(const struct watch_fix *fix, struct policies *ret_policies,
+		   struct patch_file **ret_patch, struct hf_diag *diag);
 
 /* Whether it is to be applied to new processes. */
 bool watch_fix_works(const struct watch_fix *fix);

@@ -232,6 +232,28 @@ test_children()
 	await has_value 2
 }
 
+# What is forbidden while it watches is not applied any more.
+test_policy()
+{
+	[ "$(id -u)" = 0 ] || skip 'needs root to have an /etc of its own'
+	build_service
+	fix_value_two
+	hotfix keep "$FIX"
+	mkdir "$TMP/policy"
+	[ -d /etc/hotfix ] || { mkdir /etc/hotfix && at_end rmdir /etc/hotfix; }
+	unshare --mount sh -c 'mount --bind "$0" /etc/hotfix && exec "$@"' \
+		"$TMP/policy" "$BIN/hotfix" watch --json >"$TMP/watched" 2>&1 &
+	WATCH=$!
+	at_end "kill -KILL $WATCH 2>/dev/null"
+	await watcher_runs
+	start_program "$SERVICE"
+	await has_value 2
+	echo '{"patching": false}' >"$TMP/policy/policy.json"
+	start_program "$SERVICE"
+	await watch_said '"event":"unusable".*patching-disabled'
+	expect value 1
+}
+
 test_one_watcher()
 {
 	build_service
