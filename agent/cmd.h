@@ -20,6 +20,7 @@ struct command {
 	const char *argument; /* its name for messages; NULL: takes none */
 	unsigned int min_arguments, max_arguments;
 	bool needs_processes;	/* -p or --all, not both */
+	bool listens; /* to processes that begin and end: proc_events.h */
 	bool changes_processes; /* signals wait until it is done with one */
 	const char *list;	/* JSON member with one entry per process */
 	/* Rules of its own about the command line. Return: 0; -EINVAL. */

@@ -181,7 +181,6 @@ static int apply_check(const struct command_line *line, struct hf_diag *diag)
 	return 0;
 }
 
-
 const struct command command_apply = {
 	.name = "apply",
 	.summary = "make processes run a patch",
@@ -203,6 +202,7 @@ const struct command command_apply = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.needs_processes = true,
+	.listens = true,
 	.changes_processes = true,
 	.list = "results",
 	.run = apply_run,

@@ -79,15 +79,6 @@ static enum hf_exit confirm_run(const struct command_line *line,
 		   HF_EXIT_DONE;
 }
 
-static int confirm_check(const struct command_line *line, struct hf_diag *diag)
-{
-	if (!manifest_name_valid(line->arguments[0]))
-		return hf_error(diag, -EINVAL, "usage",
-				"\"%s\" cannot be the name of a patch",
-				line->arguments[0]);
-	return 0;
-}
-
 static const char *const synopsis[] = { "NAME [--json]", NULL };
 
 const struct command command_confirm = {
@@ -102,6 +93,6 @@ const struct command command_confirm = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.list = "pids",
-	.check = confirm_check,
+	.check = command_line_check_name,
 	.run = confirm_run,
 };

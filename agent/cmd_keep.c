@@ -216,15 +216,6 @@ static enum hf_exit unkeep_run(const struct command_line *line,
 	return HF_EXIT_DONE;
 }
 
-static int unkeep_check(const struct command_line *line, struct hf_diag *diag)
-{
-	if (!manifest_name_valid(line->arguments[0]))
-		return hf_error(diag, -EINVAL, "usage",
-				"\"%s\" cannot be the name of a patch",
-				line->arguments[0]);
-	return 0;
-}
-
 static const char *const unkeep_synopsis[] = { "NAME [--json]", NULL };
 
 const struct command command_unkeep = {
@@ -239,6 +230,6 @@ const struct command command_unkeep = {
 	.min_arguments = 1,
 	.max_arguments = 1,
 	.list = "standing",
-	.check = unkeep_check,
+	.check = command_line_check_name,
 	.run = unkeep_run,
 };

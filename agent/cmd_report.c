@@ -78,7 +78,7 @@ static int document_send(const struct command_line *line, const json_t *incident
 	if (fclose(to) || failed)
 		return hf_fail(diag, -ENOMEM, "cannot write the report");
 	if (to_file(line))
-		return publish_file(line->output, text, size, diag);
+		return publish_file(line->output, text, size, 0666, diag);
 	text_send(output, text, size);
 	return 0;
 }

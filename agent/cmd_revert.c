@@ -203,10 +203,7 @@ static int revert_check(const struct command_line *line, struct hf_diag *diag)
 		return hf_error(diag, -EINVAL, "usage",
 				"--everything is for processes named by -p, "
 				"not for --all");
-	if (word && !looks_like_file(word) && !manifest_name_valid(word))
-		return hf_error(diag, -EINVAL, "usage",
-				"\"%s\" cannot be the name of a patch", word);
-	return 0;
+	return word && !looks_like_file(word) ? patch_name_check(word, diag) : 0;
 }
 
 static const char *const synopsis[] = {

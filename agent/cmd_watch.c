@@ -39,6 +39,7 @@ const struct command command_watch = {
 		"--now hotfix-watch\n",
 	.examples = "  hotfix watch --once\n",
 	.options = OPTION_ONCE,
+	.listens = true,
 	.changes_processes = true,
 	.list = "results",
 	.run = watch_command,

@@ -398,6 +398,20 @@ void command_line_release(struct command_line *line)
 	pids_release(&line->pids);
 }
 
+int patch_name_check(const char *word, struct hf_diag *diag)
+{
+	return manifest_name_valid(word) ?
+		       0 :
+		       hf_error(diag, -EINVAL, "usage",
+				"\"%s\" cannot be the name of a patch", word);
+}
+
+int command_line_check_name(const struct command_line *line,
+			    struct hf_diag *diag)
+{
+	return patch_name_check(line->arguments[0], diag);
+}
+
 bool command_line_wants_json(int argc, char **argv)
 {
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)

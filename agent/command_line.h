@@ -78,6 +78,13 @@ int command_line_parse(const struct command *command, int argc, char **argv,
 		       struct command_line *ret_line, struct hf_diag *diag);
 void command_line_release(struct command_line *line);
 
+/* Whether @word can be the name of a patch. Return: 0; -EINVAL with the reason. */
+int patch_name_check(const char *word, struct hf_diag *diag);
+
+/* The rule of a command whose one argument is the name of a patch. */
+int command_line_check_name(const struct command_line *line,
+			    struct hf_diag *diag);
+
 /* Whether --json is asked for, to be known before anything can fail. */
 bool command_line_wants_json(int argc, char **argv);
 

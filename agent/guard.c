@@ -12,7 +12,6 @@
 
 #include "../lib/digest.h"
 #include "../lib/io.h"
-#include "batch.h"
 #include "clock.h"
 #include "pending.h"
 #include "process.h"
@@ -62,14 +61,6 @@ static enum hf_exit take_back(const struct watch *watch)
 		.until_ns = watch->until_ns,
 		.options = &options,
 	};
-	const struct batch_step step = {
-		.doing = "",
-		.patch = takeback.name,
-		.command = "revert",
-		.because = watch->because,
-		.run = takeback_one,
-		.context = &takeback,
-	};
 	struct output output;
 	struct pids pids = { 0 };
 	enum hf_exit status = HF_EXIT_DONE;
@@ -81,7 +72,8 @@ static enum hf_exit take_back(const struct watch *watch)
 				       NULL);
 	output_open(&output, "revert", "results", true);
 	if (pids.nr)
-		status = batch_run(&output, &pids, &step);
+		status = takeback_run(&takeback, &pids, watch->because,
+				      "results", &output);
 	pids_release(&pids);
 	return output_close(&output, status);
 }
@@ -338,9 +330,9 @@ int guard_arm(struct guard *guard, int64_t *ret_deadline_ns,
 	    read_full(guard->words, ret_deadline_ns, sizeof(*ret_deadline_ns))) {
 		hf_error(diag, -EIO, "guard-lost",
 			 "the guard has died, or could not write down what it "
-			 "waits for");
-		hf_hint(diag, "`hotfix status` says what is applied; nothing "
-			      "will be taken back by itself");
+			 "waits for, and has taken everything back");
+		hf_hint(diag, "`hotfix status` says what is applied: what is "
+			      "still there stays until it is reverted");
 		r = -EIO;
 	}
 	close(guard->words);

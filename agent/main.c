@@ -155,8 +155,7 @@ int main(int argc, char **argv)
 	const struct command *command = command_find(word);
 
 	outputs_occupy();
-	privileges_reduce(command == &command_apply ||
-			  command == &command_watch);
+	privileges_reduce(command && command->listens);
 	text_ask_locale();
 	/* An output that takes no more is an error, and not our end. */
 	signal(SIGPIPE, SIG_IGN);

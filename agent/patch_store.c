@@ -3,13 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "../lib/cleanup.h"
 #include "../lib/digest.h"
 #include "../lib/io.h"
+#include "publish_file.h"
 #include "signature.h"
 #include "state_dir.h"
 
@@ -30,35 +28,13 @@ int patch_store_find(const uint8_t digest[SHA256_SIZE], char ret_path[PATH_MAX])
 		       -ENOENT : 0;
 }
 
-static int directory_make(void)
+static int copy_keep(const char *path, const struct buffer *bytes,
+		     struct hf_diag *diag)
 {
-	char path[PATH_MAX];
-	int r = state_path(DIRECTORY, path, NULL);
+	char directory[PATH_MAX];
+	int r = state_directory_in(DIRECTORY, directory, diag);
 
-	if (r)
-		return r;
-	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-}
-
-/* Under another name until it is whole, and on disk. */
-static int copy_write(const char *path, const struct buffer *bytes)
-{
-	char made[PATH_MAX];
-	owned(close_p) int fd = -1;
-	int r;
-
-	r = snprintf(made, sizeof(made), "%s.%d", path, (int)getpid());
-	if (r < 0 || (size_t)r >= sizeof(made))
-		return -ENAMETOOLONG;
-	fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400);
-	if (fd < 0)
-		return -errno;
-	r = write_full(fd, bytes->data, bytes->size);
-	if (r == 0 && (fsync(fd) || rename(made, path)))
-		r = -errno;
-	if (r)
-		unlink(made);
-	return r;
+	return r ? r : publish_file(path, bytes->data, bytes->size, 0400, diag);
 }
 
 int patch_store_keep(const struct patch_file *patch, struct hf_diag *diag)
@@ -66,33 +42,26 @@ int patch_store_keep(const struct patch_file *patch, struct hf_diag *diag)
 	char path[PATH_MAX];
 	int r = copy_path(patch->digest, path, diag);
 
-	if (r || !access(path, F_OK))
-		return r;
-	r = directory_make();
-	if (r == 0)
-		r = copy_write(path, &patch->bytes);
-	return r ? hf_fail(diag, r, "cannot keep a copy of the patch in %s",
-			   path) : 0;
+	if (r == 0 && access(path, F_OK))
+		r = copy_keep(path, &patch->bytes, diag);
+	return r ? hf_context(diag, r, "no copy of the patch is kept") : 0;
 }
 
 int patch_store_keep_signature(const struct patch_file *patch, const char *path,
 			       struct hf_diag *diag)
 {
-	char from[PATH_MAX], to[PATH_MAX];
+	char from[PATH_MAX + sizeof(SIGNATURE_SUFFIX)];
+	char copy[PATH_MAX], to[PATH_MAX + sizeof(SIGNATURE_SUFFIX)];
 	struct buffer bytes = { 0 };
-	int r = copy_path(patch->digest, to, diag);
+	int r = copy_path(patch->digest, copy, diag);
 
 	if (r)
 		return r;
-	strncat(to, SIGNATURE_SUFFIX, sizeof(to) - strlen(to) - 1);
-	if (snprintf(from, sizeof(from), "%s" SIGNATURE_SUFFIX, path) >=
-	    (int)sizeof(from))
-		return hf_fail(diag, -ENAMETOOLONG, "%s", path);
-	r = file_read(AT_FDCWD, from, SIGNATURE_FILE_MAX, &bytes, NULL);
+	snprintf(to, sizeof(to), "%s" SIGNATURE_SUFFIX, copy);
+	snprintf(from, sizeof(from), "%s" SIGNATURE_SUFFIX, path);
+	r = file_read(AT_FDCWD, from, SIGNATURE_FILE_MAX, &bytes, diag);
 	if (r == 0)
-		r = copy_write(to, &bytes);
+		r = copy_keep(to, &bytes, diag);
 	buffer_release(&bytes);
-	if (r == -ENOENT)
-		return 0;
-	return r ? hf_fail(diag, r, "cannot keep the signature in %s", to) : 0;
+	return r == -ENOENT ? 0 : r;
 }

@@ -22,11 +22,11 @@ static int place_check(const char *path, struct hf_diag *diag)
 	return -EEXIST;
 }
 
-static int made_write(const char *made, const char *bytes, size_t size)
+static int made_write(const char *made, const void *bytes, size_t size,
+		      mode_t mode)
 {
-	owned(close_p) int fd = open(made,
-				     O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-				     0666);
+	owned(close_p) int fd = open(
+		made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 	int r;
 
 	if (fd < 0)
@@ -35,7 +35,7 @@ static int made_write(const char *made, const char *bytes, size_t size)
 	return r ? r : fsync(fd) ? -errno : 0;
 }
 
-int publish_file(const char *path, const char *bytes, size_t size,
+int publish_file(const char *path, const void *bytes, size_t size, mode_t mode,
 		 struct hf_diag *diag)
 {
 	char made[PATH_MAX];
@@ -46,7 +46,7 @@ int publish_file(const char *path, const char *bytes, size_t size,
 	r = snprintf(made, sizeof(made), "%s.%d.tmp", path, (int)getpid());
 	if (r < 0 || (size_t)r >= sizeof(made))
 		return hf_fail(diag, -ENAMETOOLONG, "cannot write %s", path);
-	r = made_write(made, bytes, size);
+	r = made_write(made, bytes, size, mode);
 	if (r == 0 && rename(made, path))
 		r = -errno;
 	if (r && r != -EEXIST)

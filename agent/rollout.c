@@ -24,7 +24,7 @@ struct rollout {
 	struct observe_request observing;
 	struct observer *observer;
 	struct guard *guard;
-	struct pids patched; /* by us, now */
+	struct pids patched; /* by us, now; there is room for all */
 	size_t nr_failed;
 	struct exit_tally tally;
 	int64_t from_ns; /* CLOCK_REALTIME: before the first was patched */
@@ -79,34 +79,19 @@ struct proc_events *rollout_listen(const struct rollout_options *options,
 
 static enum hf_exit take_back(struct rollout *rollout, const char *because)
 {
-	struct output *output = rollout->output;
+	const struct operation_options options = {
+		.mode = SWITCH_QUIESCENT,
+		.wait_ms = rollout->operation->wait_ms,
+	};
 	const struct takeback takeback = {
 		.name = rollout->step.patch,
 		.from_ns = rollout->from_ns,
 		.until_ns = (int64_t)clock_ns(CLOCK_REALTIME),
-		/* An operator who waits for the end must not stop it. */
-		.options = &(struct operation_options){
-			.mode = SWITCH_QUIESCENT,
-			.wait_ms = rollout->operation->wait_ms },
+		.options = &options,
 	};
-	char doing[96];
-	const struct batch_step step = {
-		.doing = doing,
-		.patch = takeback.name,
-		.command = "revert",
-		.because = because,
-		.run = takeback_one,
-		.context = &takeback,
-		.to_the_end = true,
-	};
-	const char *list = output->list;
-	enum hf_exit status;
 
-	snprintf(doing, sizeof(doing), "taking %s back from", takeback.name);
-	output->list = "taken_back";
-	status = batch_run(output, &rollout->patched, &step);
-	output->list = list;
-	return status;
+	return takeback_run(&takeback, &rollout->patched, because, "taken_back",
+			    rollout->output);
 }
 
 static void taken_back_hint(enum hf_exit status, struct hf_diag *diag)
@@ -151,8 +136,7 @@ static void process_told(void *context, const struct operation_report *report,
 	rollout->nr_failed += error != 0;
 	if (report->outcome != OUTCOME_APPLIED || error)
 		return;
-	/* Without memory for its number it is taken back by the guard alone. */
-	(void)pids_add(&rollout->patched, report->pid, NULL);
+	rollout->patched.entries[rollout->patched.nr++] = report->pid;
 	if (rollout->observer)
 		observer_patched(rollout->observer, report->pid);
 }
@@ -343,8 +327,14 @@ static int begin(struct rollout *rollout, struct hf_diag *diag)
 		.pids = rollout->pids,
 		.confirm_within_ns = rollout->options->confirm_within_ns,
 	};
-	int r = rollout->options->atomic ? all_check(rollout, diag) : 0;
+	int r = 0;
 
+	rollout->patched.entries =
+		calloc(rollout->pids->nr, sizeof(*rollout->patched.entries));
+	if (!rollout->patched.entries)
+		return hf_fail(diag, -ENOMEM, "cannot apply");
+	if (rollout->options->atomic)
+		r = all_check(rollout, diag);
 	if (r == 0)
 		r = observer_begin(rollout, diag);
 	if (r == -EINTR)

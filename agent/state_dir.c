@@ -59,3 +59,15 @@ int state_directory_make(struct hf_diag *diag)
 	return mkdir(path, 0700) && errno != EEXIST ?
 		       hf_fail(diag, -errno, "cannot make %s", path) : 0;
 }
+
+int state_directory_in(const char *name, char ret_path[PATH_MAX],
+		       struct hf_diag *diag)
+{
+	int r = state_directory_make(diag);
+
+	if (r == 0)
+		r = state_path(name, ret_path, diag);
+	if (r == 0 && mkdir(ret_path, 0700) && errno != EEXIST)
+		r = hf_fail(diag, -errno, "cannot make %s", ret_path);
+	return r;
+}

@@ -14,5 +14,9 @@
 /* @name inside of it. Return: 0; -ENOENT: there is no place; -ENAMETOOLONG. */
 int state_path(const char *name, char ret_path[PATH_MAX], struct hf_diag *diag);
 
+/* Makes the directory @name inside of it, and it. Return: 0 with its path; -errno. */
+int state_directory_in(const char *name, char ret_path[PATH_MAX],
+		       struct hf_diag *diag);
+
 /* With the directories above it; only for its owner. Return: 0; -errno. */
 int state_directory_make(struct hf_diag *diag);

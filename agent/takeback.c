@@ -31,9 +31,9 @@ bool takeback_concerns(const struct takeback *takeback, pid_t pid)
 	return false;
 }
 
-int takeback_one(const void *context, pid_t pid,
-		 struct operation_report **ret_reports, size_t *ret_nr,
-		 struct hf_diag *diag)
+static int takeback_one(const void *context, pid_t pid,
+			struct operation_report **ret_reports, size_t *ret_nr,
+			struct hf_diag *diag)
 {
 	const struct takeback *takeback = context;
 	struct operation_report *report = batch_report_new(pid, ret_nr);
@@ -48,4 +48,28 @@ int takeback_one(const void *context, pid_t pid,
 	report->outcome = OUTCOME_CLEAN;
 	report_note(report, "%s is not there any more", takeback->name);
 	return 0;
+}
+
+enum hf_exit takeback_run(const struct takeback *takeback,
+			  const struct pids *pids, const char *because,
+			  const char *list, struct output *output)
+{
+	const char *usual_list = output->list;
+	char doing[MANIFEST_NAME_MAX + 32];
+	const struct batch_step step = {
+		.doing = doing,
+		.patch = takeback->name,
+		.command = "revert",
+		.because = because,
+		.run = takeback_one,
+		.context = takeback,
+		.to_the_end = true,
+	};
+	enum hf_exit status;
+
+	snprintf(doing, sizeof(doing), "taking %s back from", takeback->name);
+	output->list = list;
+	status = batch_run(output, pids, &step);
+	output->list = usual_list;
+	return status;
 }

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 
 #include "operation.h"
+#include "output.h"
+#include "pids.h"
 
 struct takeback {
 	const char *name; /* of the patch; borrowed */
@@ -17,7 +19,13 @@ struct takeback {
 /* Whether there is something to be taken back in @pid. */
 bool takeback_concerns(const struct takeback *takeback, pid_t pid);
 
-/* A step of a batch; @context: struct takeback. */
-int takeback_one(const void *context, pid_t pid,
-		 struct operation_report **ret_reports, size_t *ret_nr,
-		 struct hf_diag *diag);
+/**
+ * takeback_run() - in all of @pids, to the end
+ * @because: for the ledger; borrowed, as the next
+ * @list: of the JSON report: where the results go
+ *
+ * A signal that waits stops nothing. Return: the exit status of the whole.
+ */
+enum hf_exit takeback_run(const struct takeback *takeback,
+			  const struct pids *pids, const char *because,
+			  const char *list, struct output *output);

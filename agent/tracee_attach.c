@@ -233,22 +233,17 @@ void tracee_detach_held(struct tracee *tracee)
 	}
 }
 
-static bool is_running(const struct thread *thread, bool dormant)
-{
-	return thread->state == THREAD_RUNNING && thread->dormant == dormant;
-}
-
-/* Those of @threads that are, or are not, dormant. */
+/* Those of @threads that run, with the dormant ones or without. */
 static void detach_running(struct tracee *tracee, struct thread *threads,
 			   size_t nr, bool dormant, unsigned int timeout_ms)
 {
 	struct patience patience = patience_ms(timeout_ms);
 
 	for (size_t i = 0; i < nr; i++)
-		if (is_running(&threads[i], dormant))
+		if (thread_runs(&threads[i], dormant))
 			thread_interrupt(&threads[i]);
 	for (size_t i = 0; i < nr; i++) {
-		if (!is_running(&threads[i], dormant))
+		if (!thread_runs(&threads[i], dormant))
 			continue;
 		(void)thread_await(tracee, &threads[i], &patience);
 		thread_look(tracee, &threads[i], &patience);

@@ -156,11 +156,6 @@ bool hold_try(struct tracee *tracee, struct thread *thread,
 
 #define RANK_NEVER 4
 
-static bool to_be_held(const struct thread *thread, bool dormant)
-{
-	return thread->state == THREAD_RUNNING && (dormant || !thread->dormant);
-}
-
 /* How soon a thread is stopped: those on a processor come last. */
 static uint8_t hold_rank(char state)
 {
@@ -185,7 +180,7 @@ static size_t hold_ranks(const struct tracee *tracee, bool dormant,
 	size_t nr = 0;
 
 	for (size_t i = 0; i < tracee->nr_threads; i++) {
-		bool wanted = to_be_held(&tracee->threads[i], dormant);
+		bool wanted = thread_runs(&tracee->threads[i], dormant);
 
 		ret_ranks[i] = wanted ? 0 : RANK_NEVER;
 		nr += wanted;

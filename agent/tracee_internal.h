@@ -144,6 +144,12 @@ void thread_look(struct tracee *tracee, struct thread *thread,
 bool hold_try(struct tracee *tracee, struct thread *thread,
 	      unsigned int timeout_ms);
 
+/* Whether it is traced and not held; of dormant ones only where they count. */
+static inline bool thread_runs(const struct thread *thread, bool dormant)
+{
+	return thread->state == THREAD_RUNNING && (dormant || !thread->dormant);
+}
+
 /* Whether the held thread was stopped in its own code, not in a system call. */
 bool thread_was_running(const struct thread *thread);
 
