@@ -6,7 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "cmd.h"
@@ -19,74 +19,219 @@
 /* getopt's value of long options: above every character. */
 #define OPTION_VALUE 0x1000
 
+/* Return: 0; -EINVAL with the reason; -ENOMEM. */
+typedef int option_take_fn(struct command_line *line, const char *value,
+			   struct hf_diag *diag);
+
+/* --- values ------------------------------------------------------------------- */
+
+static int pid_take(struct command_line *line, const char *value,
+		    struct hf_diag *diag)
+{
+	return pids_parse(&line->pids, value, diag);
+}
+
+static int wait_take(struct command_line *line, const char *value,
+		     struct hf_diag *diag)
+{
+	uint64_t ns;
+	int r = duration_parse(value, &ns, diag);
+
+	if (r)
+		return hf_context(diag, r, "--wait");
+	line->operation.wait_ms =
+		(unsigned int)((ns + NS_PER_MS - 1) / NS_PER_MS);
+	return 0;
+}
+
+/* One that is not 0. */
+static int time_take(const char *option, const char *value, uint64_t *ret_ns,
+		     struct hf_diag *diag)
+{
+	int r = duration_parse(value, ret_ns, diag);
+
+	if (r == 0 && !*ret_ns)
+		r = hf_error(diag, -EINVAL, "usage", "0 is no time");
+	return r ? hf_context(diag, r, "%s", option) : 0;
+}
+
+/* 0 would mean "any" to the operation. */
+static int max_pause_take(struct command_line *line, const char *value,
+			  struct hf_diag *diag)
+{
+	return time_take("--max-pause", value, &line->operation.max_pause_ns,
+			 diag);
+}
+
+static int observe_take(struct command_line *line, const char *value,
+			struct hf_diag *diag)
+{
+	return time_take("--observe", value, &line->rollout.observe_ns, diag);
+}
+
+static int confirm_within_take(struct command_line *line, const char *value,
+			       struct hf_diag *diag)
+{
+	return time_take("--confirm-within", value,
+			 &line->rollout.confirm_within_ns, diag);
+}
+
+static int mode_take(struct command_line *line, const char *value,
+		     struct hf_diag *diag)
+{
+	if (!strcmp(value, "quiescent"))
+		line->operation.mode = SWITCH_QUIESCENT;
+	else if (!strcmp(value, "entry"))
+		line->operation.mode = SWITCH_ENTRY;
+	else
+		return hf_error(diag, -EINVAL, "usage",
+				"--mode: \"%s\" is neither \"quiescent\" nor "
+				"\"entry\"",
+				value);
+	return 0;
+}
+
+static int scan_take(struct command_line *line, const char *value,
+		     struct hf_diag *diag)
+{
+	if (strcmp(value, "all"))
+		return hf_error(diag, -EINVAL, "usage",
+				"--scan: \"%s\" is not known; it takes \"all\"",
+				value);
+	line->operation.scan_all = true;
+	return 0;
+}
+
+static int since_take(struct command_line *line, const char *value,
+		      struct hf_diag *diag)
+{
+	return since_parse(value, &line->since_ns, diag);
+}
+
+static int canary_take(struct command_line *line, const char *value,
+		       struct hf_diag *diag)
+{
+	return waves_parse_canary(value, &line->rollout.waves, diag);
+}
+
+static int then_take(struct command_line *line, const char *value,
+		     struct hf_diag *diag)
+{
+	return waves_parse_then(value, &line->rollout.waves, diag);
+}
+
+static int limit_take(struct command_line *line, const char *value,
+		      struct hf_diag *diag)
+{
+	return limits_parse(value, &line->rollout.limits, diag);
+}
+
+/* --- the table ---------------------------------------------------------------- */
+
 struct option_spec {
 	enum command_option option;
 	char letter;
 	const char *name;
 	const char *argument;
 	const char *help;
+	/* What it does: one of these. Members of struct command_line by offset;
+	 * the first of them, `arguments`, is nobody's, so that 0 is none. */
+	size_t flag, text;
+	option_take_fn *take;
 };
+
+#define MEMBER(member) offsetof(struct command_line, member)
 
 static const struct option_spec specs[] = {
 	{ OPTION_PID, 'p', "pid", "PID",
-	  "this process; may be repeated, or 1,2,3" },
-	{ OPTION_ALL, 0, "all", NULL, "every process that it concerns" },
+	  "this process; may be repeated, or 1,2,3",
+	  .take = pid_take },
+	{ OPTION_ALL, 0, "all", NULL, "every process that it concerns",
+	  .flag = MEMBER(all) },
 	{ OPTION_EVERYTHING, 0, "everything", NULL,
-	  "all patches of the process, in one switch" },
+	  "all patches of the process, in one switch",
+	  .flag = MEMBER(everything) },
 	{ OPTION_DRY_RUN, 'n', "dry-run", NULL,
-	  "do everything but touch the process" },
+	  "do everything but touch the process",
+	  .flag = MEMBER(operation.dry_run) },
 	{ OPTION_WAIT, 0, "wait", "TIME",
-	  "wait so long for busy functions (default 5s)" },
+	  "wait so long for busy functions (default 5s)",
+	  .take = wait_take },
 	{ OPTION_MAX_PAUSE, 0, "max-pause", "TIME",
-	  "give up rather than stop it for longer" },
+	  "give up rather than stop it for longer",
+	  .take = max_pause_take },
 	{ OPTION_MODE, 0, "mode", "MODE",
 	  "quiescent (default): no thread is inside a\n"
 	  "function when it is replaced; entry: new calls\n"
-	  "take the new code, running ones finish the old" },
+	  "take the new code, running ones finish the old",
+	  .take = mode_take },
 	{ OPTION_SCAN, 0, "scan", "all",
-	  "look for stacks of coroutines in all memory" },
+	  "look for stacks of coroutines in all memory",
+	  .take = scan_take },
 	{ OPTION_REPLACE_ACTIVE, 0, "replace-active", NULL,
-	  "take the module's other patches away in the\nsame switch" },
+	  "take the module's other patches away in the\nsame switch",
+	  .flag = MEMBER(operation.replace_active) },
 	{ OPTION_TARGET, 0, "target", "BIN",
-	  "take the old code from this file" },
+	  "take the old code from this file",
+	  .text = MEMBER(target) },
 	{ OPTION_POLICY, 0, "policy", "FILE",
-	  "restrict it by this policy, too" },
+	  "restrict it by this policy, too",
+	  .text = MEMBER(policy) },
 	{ OPTION_SINCE, 0, "since", "TIME",
-	  "from then on: 90d or 12h ago, or local time:\n2026-11-23, 2026-11-23T21:30" },
-	{ OPTION_NAME, 0, "name", "NAME", "of this patch" },
-	{ OPTION_TICKET, 0, "ticket", "ID", "of this ticket" },
+	  "from then on: 90d or 12h ago, or local time:\n2026-11-23, 2026-11-23T21:30",
+	  .take = since_take },
+	{ OPTION_NAME, 0, "name", "NAME", "of this patch",
+	  .text = MEMBER(name) },
+	{ OPTION_TICKET, 0, "ticket", "ID", "of this ticket",
+	  .text = MEMBER(ticket) },
 	{ OPTION_VERIFY, 0, "verify", NULL,
-	  "whether every entry is there, and as written" },
+	  "whether every entry is there, and as written",
+	  .flag = MEMBER(verify) },
 	{ OPTION_GDB, 0, "gdb", NULL,
-	  "as commands that tell gdb what the patches are" },
+	  "as commands that tell gdb what the patches are",
+	  .flag = MEMBER(gdb) },
 	{ OPTION_OUTPUT, 'o', "output", "FILE",
-	  "write it there; -: to standard output" },
+	  "write it there; -: to standard output",
+	  .text = MEMBER(output) },
 	{ OPTION_FORMAT, 0, "format", "FORM",
-	  "md, html or json (default: as FILE ends, or md)" },
+	  "md, html or json (default: as FILE ends, or md)",
+	  .text = MEMBER(format) },
 	{ OPTION_DIGEST, 0, "digest", "HEX",
-	  "the patch whose digest begins so, of several\nof that name" },
+	  "the patch whose digest begins so, of several\nof that name",
+	  .text = MEMBER(digest) },
 	{ OPTION_GIT, 0, "git", "DIR",
-	  "ask this repository for the history of the code" },
+	  "ask this repository for the history of the code",
+	  .text = MEMBER(git) },
 	{ OPTION_CANARY, 0, "canary", "N",
-	  "at first N of them only, or N%; then the rest" },
+	  "at first N of them only, or N%; then the rest",
+	  .take = canary_take },
 	{ OPTION_THEN, 0, "then", "LIST",
-	  "then so many of all in waves: 10%,50%,100%" },
+	  "then so many of all in waves: 10%,50%,100%",
+	  .take = then_take },
 	{ OPTION_OBSERVE, 0, "observe", "TIME",
 	  "watch the patched ones for so long after each\n"
-	  "wave; take all back if they do not stay well" },
+	  "wave; take all back if they do not stay well",
+	  .take = observe_take },
 	{ OPTION_PROBE, 0, "probe", "CMD",
-	  "ask this shell command, too, if all is well" },
+	  "ask this shell command, too, if all is well",
+	  .text = MEMBER(rollout.probe) },
 	{ OPTION_LIMIT, 0, "limit", "LIST",
 	  "how much worse is not well (default\n"
-	  "exits=3,cpu=100%,memory=100%; or off)" },
+	  "exits=3,cpu=100%,memory=100%; or off)",
+	  .take = limit_take },
 	{ OPTION_CONFIRM_WITHIN, 0, "confirm-within", "TIME",
-	  "take all back unless `hotfix confirm` comes" },
+	  "take all back unless `hotfix confirm` comes",
+	  .take = confirm_within_take },
 	{ OPTION_ATOMIC, 0, "atomic", NULL,
-	  "all of the processes or none" },
+	  "all of the processes or none",
+	  .flag = MEMBER(rollout.atomic) },
 	{ OPTION_ONCE, 0, "once", NULL,
-	  "those that run now, and end" },
-	{ OPTION_JSON, 0, "json", NULL, "report as one JSON object" },
-	{ OPTION_HELP, 'h', "help", NULL, "this text" },
+	  "those that run now, and end",
+	  .flag = MEMBER(once) },
+	{ OPTION_JSON, 0, "json", NULL, "report as one JSON object",
+	  .flag = MEMBER(json) },
+	{ OPTION_HELP, 'h', "help", NULL, "this text",
+	  .flag = MEMBER(help) },
 };
 
 /* The tables that getopt wants, for the options of one command. */
@@ -129,160 +274,18 @@ static const struct option_spec *spec_of(int value)
 	return NULL;
 }
 
-static int wait_parse(const char *text, unsigned int *ret_ms,
-		      struct hf_diag *diag)
+static int option_take(struct command_line *line,
+		       const struct option_spec *spec, const char *value,
+		       struct hf_diag *diag)
 {
-	uint64_t ns;
-	int r;
+	void *flag = (char *)line + spec->flag, *text = (char *)line + spec->text;
 
-	r = duration_parse(text, &ns, diag);
-	if (r)
-		return hf_context(diag, r, "--wait");
-	*ret_ms = (unsigned int)((ns + NS_PER_MS - 1) / NS_PER_MS);
-	return 0;
-}
-
-static int max_pause_parse(const char *text, uint64_t *ret_ns,
-			   struct hf_diag *diag)
-{
-	uint64_t ns;
-	int r;
-
-	r = duration_parse(text, &ns, diag);
-	if (r)
-		return hf_context(diag, r, "--max-pause");
-	if (!ns) /* would mean "any" to the operation */
-		return hf_error(diag, -EINVAL, "usage",
-				"--max-pause: a switch without any pause is "
-				"not possible");
-	*ret_ns = ns;
-	return 0;
-}
-
-static int mode_parse(const char *text, enum switch_mode *ret_mode,
-		      struct hf_diag *diag)
-{
-	if (!strcmp(text, "quiescent"))
-		*ret_mode = SWITCH_QUIESCENT;
-	else if (!strcmp(text, "entry"))
-		*ret_mode = SWITCH_ENTRY;
+	if (spec->take)
+		return spec->take(line, value, diag);
+	if (spec->text)
+		*(const char **)text = value;
 	else
-		return hf_error(diag, -EINVAL, "usage",
-				"--mode: \"%s\" is neither \"quiescent\" nor "
-				"\"entry\"",
-				text);
-	return 0;
-}
-
-static int scan_parse(const char *text, bool *ret_all, struct hf_diag *diag)
-{
-	if (strcmp(text, "all"))
-		return hf_error(diag, -EINVAL, "usage",
-				"--scan: \"%s\" is not known; it takes \"all\"",
-				text);
-	*ret_all = true;
-	return 0;
-}
-
-static int time_parse(const char *option, const char *text, uint64_t *ret_ns,
-		      struct hf_diag *diag)
-{
-	int r = duration_parse(text, ret_ns, diag);
-
-	if (r == 0 && !*ret_ns)
-		r = hf_error(diag, -EINVAL, "usage", "that is no time");
-	return r ? hf_context(diag, r, "%s", option) : 0;
-}
-
-static int option_take(struct command_line *line, enum command_option option,
-		       const char *value, struct hf_diag *diag)
-{
-	struct operation_options *operation = &line->operation;
-	struct rollout_options *rollout = &line->rollout;
-
-	switch (option) {
-	case OPTION_CANARY:
-		return waves_parse_canary(value, &rollout->waves, diag);
-	case OPTION_THEN:
-		return waves_parse_then(value, &rollout->waves, diag);
-	case OPTION_OBSERVE:
-		return time_parse("--observe", value, &rollout->observe_ns,
-				  diag);
-	case OPTION_LIMIT:
-		return limits_parse(value, &rollout->limits, diag);
-	case OPTION_CONFIRM_WITHIN:
-		return time_parse("--confirm-within", value,
-				  &rollout->confirm_within_ns, diag);
-	case OPTION_PROBE:
-		rollout->probe = value;
-		break;
-	case OPTION_ATOMIC:
-		rollout->atomic = true;
-		break;
-	case OPTION_PID:
-		return pids_parse(&line->pids, value, diag);
-	case OPTION_WAIT:
-		return wait_parse(value, &operation->wait_ms, diag);
-	case OPTION_MAX_PAUSE:
-		return max_pause_parse(value, &operation->max_pause_ns, diag);
-	case OPTION_MODE:
-		return mode_parse(value, &operation->mode, diag);
-	case OPTION_SCAN:
-		return scan_parse(value, &operation->scan_all, diag);
-	case OPTION_ALL:
-		line->all = true;
-		break;
-	case OPTION_EVERYTHING:
-		line->everything = true;
-		break;
-	case OPTION_DRY_RUN:
-		operation->dry_run = true;
-		break;
-	case OPTION_REPLACE_ACTIVE:
-		operation->replace_active = true;
-		break;
-	case OPTION_TARGET:
-		line->target = value;
-		break;
-	case OPTION_POLICY:
-		line->policy = value;
-		break;
-	case OPTION_SINCE:
-		return since_parse(value, &line->since_ns, diag);
-	case OPTION_NAME:
-		line->name = value;
-		break;
-	case OPTION_TICKET:
-		line->ticket = value;
-		break;
-	case OPTION_VERIFY:
-		line->verify = true;
-		break;
-	case OPTION_GDB:
-		line->gdb = true;
-		break;
-	case OPTION_OUTPUT:
-		line->output = value;
-		break;
-	case OPTION_FORMAT:
-		line->format = value;
-		break;
-	case OPTION_DIGEST:
-		line->digest = value;
-		break;
-	case OPTION_GIT:
-		line->git = value;
-		break;
-	case OPTION_ONCE:
-		line->once = true;
-		break;
-	case OPTION_JSON:
-		line->json = true;
-		break;
-	case OPTION_HELP:
-		line->help = true;
-		break;
-	}
+		*(bool *)flag = true;
 	return 0;
 }
 
@@ -322,7 +325,7 @@ static int options_parse(const struct command *command, int argc, char **argv,
 			return 0;
 		if (value == '?' || value == ':')
 			return option_refuse(value, argv, diag);
-		r = option_take(line, spec_of(value)->option, optarg, diag);
+		r = option_take(line, spec_of(value), optarg, diag);
 		if (r)
 			return r;
 	}

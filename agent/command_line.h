@@ -52,6 +52,8 @@ enum command_option {
 #define OPTIONS_ALWAYS (OPTION_JSON | OPTION_HELP)
 
 struct command_line {
+	char **arguments;   /* borrowed from argv */
+	size_t nr_arguments;
 	bool help, json, all, everything;
 	struct pids pids;
 	struct operation_options operation;
@@ -62,8 +64,6 @@ struct command_line {
 	int64_t since_ns; /* --since, CLOCK_REALTIME; 0: from the beginning */
 	bool verify, gdb, once;
 	const char *output, *format, *digest, *git; /* of report, or NULL */
-	char **arguments;   /* borrowed from argv */
-	size_t nr_arguments;
 };
 
 /**

@@ -15,6 +15,7 @@ struct story {
 	json_t *running; /* pid: true */
 	json_t *people, *processes;
 	const char *name;
+	json_int_t nr_attempts;
 	json_int_t nr_applied, nr_reverted, nr_refused, nr_failed, nr_unchanged;
 	double longest_stop_us, longest_wait_ms;
 };
@@ -48,7 +49,7 @@ static json_t *attempt_new(const json_t *record, const char *name)
 		"id", "time", "command", "outcome", "exit", "pid", "process",
 		"executable", "host", "threads", "mode", "pause_us",
 		"longest_stop_us", "wait_ms", "total_ms", "attempts", "error",
-		"notes", "who", "reason", "ticket", "author",
+		"notes", "who", "reason", "ticket", "author", "because",
 	};
 	bool is_own = !strcmp(incident_text(record, "patch"), name);
 	json_t *attempt = json_object();
@@ -83,10 +84,22 @@ static void number_raise(double *most, const json_t *attempt, const char *key)
 		*most = value;
 }
 
+/* A confirmation, or that a fix stands, is told; nothing was tried with it. */
+static bool is_attempt(const json_t *attempt)
+{
+	const char *command = incident_text(attempt, "command");
+
+	return !strcmp(command, "apply") || !strcmp(command, "revert") ||
+	       !strcmp(command, "recover");
+}
+
 static void attempt_count(struct story *story, const json_t *attempt)
 {
 	const char *outcome = incident_text(attempt, "outcome");
 
+	if (!is_attempt(attempt))
+		return;
+	story->nr_attempts++;
 	if (incident_effect(attempt) == EFFECT_REVERTED)
 		story->nr_reverted++;
 	else if (!strcmp(outcome, "applied"))
@@ -151,7 +164,7 @@ static json_t *summary_of(const struct story *story)
 	const json_t *last = nr ? json_array_get(story->attempts, nr - 1) : NULL;
 	json_t *summary = json_object();
 
-	json_put(summary, "attempts", json_integer((json_int_t)nr));
+	json_put(summary, "attempts", json_integer(story->nr_attempts));
 	json_put(summary, "applied", json_integer(story->nr_applied));
 	json_put(summary, "reverted", json_integer(story->nr_reverted));
 	json_put(summary, "refused", json_integer(story->nr_refused));

@@ -187,7 +187,7 @@ static void proof(FILE *to, const json_t *incident)
 static void attempt(FILE *to, const json_t *attempt)
 {
 	const json_t *error = json_object_get(attempt, "error");
-	char time[INCIDENT_TIME_SIZE], outcome[256];
+	char time[INCIDENT_TIME_SIZE], outcome[1024];
 	char pause[DURATION_TEXT_SIZE], longest[DURATION_TEXT_SIZE];
 	char wait[DURATION_TEXT_SIZE];
 

@@ -43,15 +43,16 @@ const char *incident_ms_format(const json_t *object, const char *key,
 void incident_outcome_format(const json_t *attempt, char *ret_text, size_t size)
 {
 	const char *by = incident_text(attempt, "replaced_by");
+	const char *because = incident_text(attempt, "because");
 	const char *code = incident_text(json_object_get(attempt, "error"),
 					 "code");
 
 	if (*by)
 		snprintf(ret_text, size, "taken away by %s", by);
 	else
-		snprintf(ret_text, size, "%s%s%s%s",
+		snprintf(ret_text, size, "%s%s%s%s%s%s",
 			 incident_text(attempt, "outcome"), *code ? ": " : "",
-			 code,
+			 code, *because ? ", because " : "", because,
 			 json_is_true(json_object_get(attempt, "collected")) ?
 				 " (found later)" : "");
 }

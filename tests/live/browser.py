@@ -16,7 +16,8 @@ leaves page.png, timeline.png and page.pdf. Needs no network and no other module
     hidden    elements wider than the page that do not scroll themselves
     pdf       bytes, pages
 """
-import base64, collections, json, os, re, select, signal, struct, subprocess, sys, time, zlib
+import base64, collections, json, os, re, select, shutil, signal, struct, subprocess, sys
+import tempfile, time, zlib
 
 LIMIT = float(os.environ.get("HOTFIX_TEST_PATIENCE", "20")) * 3
 
@@ -232,16 +233,19 @@ def main():
     path, width, height, directory = sys.argv[1:5]
     scheme = sys.argv[5] if len(sys.argv) > 5 else "light"
     os.makedirs(directory, exist_ok=True)
-    # Chromium keeps things beside its profile, too.
-    os.environ.update(HOME=directory, XDG_CONFIG_HOME=directory, XDG_CACHE_HOME=directory)
+    # Beside its profile it keeps a socket, of which the name must be short.
+    short = tempfile.mkdtemp(prefix="hotfix-", dir="/tmp")
+    os.environ.update(HOME=directory, TMPDIR=short, XDG_CONFIG_HOME=directory,
+                      XDG_CACHE_HOME=directory)
     browser = Browser(directory)
     try:
         print(json.dumps(look(browser, path, int(width), int(height), directory, scheme)))
     except (TimeoutError, EOFError, RuntimeError, OSError) as problem:
-        browser.end()
         sys.exit("browser.py: %s\n%s" % (
             problem, open(directory + "/browser.log", errors="replace").read()[-2000:]))
-    browser.end()
+    finally:
+        browser.end()
+        shutil.rmtree(short, ignore_errors=True)
 
 
 main()

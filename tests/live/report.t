@@ -242,6 +242,30 @@ test_replaced()
 
 # --- which patch ---------------------------------------------------------------------
 
+# What nobody asked for has its reason, and a confirmation is no attempt.
+test_taken_back()
+{
+	start_target calc
+	fix_value two calc 2
+	hotfix apply "$FIX" -p $PID --confirm-within 200ms
+	await nothing_waits
+	expect value 1
+	hotfix apply "$FIX" -p $PID --confirm-within 1m
+	hotfix confirm two
+	hotfix report two --format json
+	json_is 'attempts.#' 4
+	json_is attempts.1.because 'it was not confirmed in time'
+	json_is attempts.3.outcome confirmed
+	json_is summary.attempts 3
+	json_is summary.applied 2
+	json_is summary.reverted 1
+	json_is summary.unchanged 0
+	hotfix report two
+	stdout_says 'reverted, because it was not confirmed in time'
+}
+
+nothing_waits() { [ -z "$(ls "$HOTFIX_STATE_DIR/pending")" ]; }
+
 test_two_of_a_name()
 {
 	local first second

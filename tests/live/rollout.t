@@ -40,6 +40,17 @@ fix_work() # NAME
 
 fix_well() { fix_work well <<<'void work(void) { usleep(2000); }'; }
 
+# Cannot be applied where somebody lingers.
+fix_lingers()
+{
+	fix lingers service <<-'EOF'
+		int value(void) { return 2; }
+		void linger(void) {}
+		HOTFIX_REPLACE(value);
+		HOTFIX_REPLACE(linger);
+	EOF
+}
+
 # The process that `hotfix apply` started in the background is.
 is_over() { ! kill -0 "$1" 2>/dev/null; }
 has_value() # VALUE, all of PIDS
@@ -281,12 +292,7 @@ test_atomic_too_busy()
 	start_services 3
 	PID=${PIDS[1]}
 	expect linger 0
-	fix lingers service <<-'EOF'
-		int value(void) { return 2; }
-		void linger(void) {}
-		HOTFIX_REPLACE(value);
-		HOTFIX_REPLACE(linger);
-	EOF
+	fix_lingers
 	hotfix_exit 1 apply "$FIX" -p $ALL --atomic --wait 200ms --json
 	json_is error.code not-atomic
 	json_is results.1.outcome timed-out
@@ -298,12 +304,7 @@ test_atomic_too_busy()
 test_atomic_keeps_what_was()
 {
 	start_services 3
-	fix lingers service <<-'EOF'
-		int value(void) { return 2; }
-		void linger(void) {}
-		HOTFIX_REPLACE(value);
-		HOTFIX_REPLACE(linger);
-	EOF
+	fix_lingers
 	hotfix apply "$FIX" -p ${PIDS[0]}
 	PID=${PIDS[1]}
 	expect linger 0

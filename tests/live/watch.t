@@ -23,6 +23,15 @@ start_watch() # [OPTION]...
 	await watcher_runs
 }
 
+# value() of the service is to answer 2.
+watch_service()
+{
+	build_service
+	fix_value_two
+	hotfix keep "$FIX"
+	start_watch
+}
+
 watcher_runs() { "$BIN/hotfix" keep --json | grep -q '"watched":true\|"standing":\[\]' && ! flock -n "$HOTFIX_STATE_DIR/watch.lock" true; }
 carries() { "$BIN/hotfix" status --json -p $PID | grep -q "\"name\":\"$1\""; }
 has_value() { ask value; [ "$ANSWER" = "$1" ]; }
@@ -60,10 +69,7 @@ test_running_process()
 test_within_100_ms()
 {
 	local i
-	build_service
-	fix_value_two
-	hotfix keep "$FIX"
-	start_watch
+	watch_service
 	for ((i = 0; i < 20; i++)); do
 		start_program "$SERVICE"
 		"$PYTHON" - $PID <<-'EOF' || fail "pid $PID: not within 100 ms"
@@ -112,10 +118,7 @@ test_once()
 # What an operator takes back is not put back.
 test_reverted_stays_reverted()
 {
-	build_service
-	fix_value_two
-	hotfix keep "$FIX"
-	start_watch
+	watch_service
 	start_program "$SERVICE"
 	await has_value 2
 	hotfix revert two -p $PID
@@ -136,10 +139,7 @@ test_reverted_stays_reverted()
 
 test_unkeep()
 {
-	build_service
-	fix_value_two
-	hotfix keep "$FIX"
-	start_watch
+	watch_service
 	start_program "$SERVICE"
 	await has_value 2
 	hotfix unkeep two
@@ -190,10 +190,7 @@ is_over() { ! kill -0 $1 2>/dev/null || grep -q '^State:.Z' /proc/$1/status; }
 test_restarts_are_no_crash()
 {
 	local i
-	build_service
-	fix_value_two
-	hotfix keep "$FIX"
-	start_watch
+	watch_service
 	for ((i = 0; i < 4; i++)); do
 		start_program "$SERVICE"
 		await has_value 2
@@ -219,10 +216,7 @@ test_another_build()
 
 test_children()
 {
-	build_service
-	fix_value_two
-	hotfix keep "$FIX"
-	start_watch
+	watch_service
 	cat >"$TMP/supervisor" <<-EOF
 		#!/bin/sh
 		(exec "$SERVICE")
