@@ -44,14 +44,14 @@ static int wait_take(struct command_line *line, const char *value,
 	return 0;
 }
 
-/* One that is not 0. */
-static int time_take(const char *option, const char *value, uint64_t *ret_ns,
-		     struct hf_diag *diag)
+/* @zero: what is wrong with no time at all. */
+static int time_take(const char *option, const char *zero, const char *value,
+		     uint64_t *ret_ns, struct hf_diag *diag)
 {
 	int r = duration_parse(value, ret_ns, diag);
 
 	if (r == 0 && !*ret_ns)
-		r = hf_error(diag, -EINVAL, "usage", "0 is no time");
+		r = hf_error(diag, -EINVAL, "usage", "%s", zero);
 	return r ? hf_context(diag, r, "%s", option) : 0;
 }
 
@@ -59,21 +59,23 @@ static int time_take(const char *option, const char *value, uint64_t *ret_ns,
 static int max_pause_take(struct command_line *line, const char *value,
 			  struct hf_diag *diag)
 {
-	return time_take("--max-pause", value, &line->operation.max_pause_ns,
-			 diag);
+	return time_take("--max-pause",
+			 "a switch without any pause is not possible", value,
+			 &line->operation.max_pause_ns, diag);
 }
 
 static int observe_take(struct command_line *line, const char *value,
 			struct hf_diag *diag)
 {
-	return time_take("--observe", value, &line->rollout.observe_ns, diag);
+	return time_take("--observe", "in no time nothing is seen", value,
+			 &line->rollout.observe_ns, diag);
 }
 
 static int confirm_within_take(struct command_line *line, const char *value,
 			       struct hf_diag *diag)
 {
-	return time_take("--confirm-within", value,
-			 &line->rollout.confirm_within_ns, diag);
+	return time_take("--confirm-within", "nobody can confirm in no time",
+			 value, &line->rollout.confirm_within_ns, diag);
 }
 
 static int mode_take(struct command_line *line, const char *value,
