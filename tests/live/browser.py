@@ -78,8 +78,14 @@ class Browser:
                 return message["result"]
             self.events.append(message)
 
-    def wait(self, method):
-        while not any(e.get("method") == method for e in self.events):
+    def wait_loaded(self, loader):
+        """Until the document of that navigation is: the blank page before it has a load
+        event as well, which may come late."""
+        def is_loaded(event):
+            parameters = event.get("params", {})
+            return (event.get("method") == "Page.lifecycleEvent"
+                    and parameters["loaderId"] == loader and parameters["name"] == "load")
+        while not any(map(is_loaded, self.events)):
             self.events.append(self.message())
 
     def value(self, script):
@@ -188,13 +194,13 @@ def look(browser, path, width, height, directory, scheme):
                                   flatten=True)["sessionId"]
     for domain in ("Page", "Runtime", "Log", "Network"):
         browser.ask(domain + ".enable")
+    browser.ask("Page.setLifecycleEventsEnabled", enabled=True)
     browser.ask("Emulation.setDeviceMetricsOverride", width=width, height=height,
                 deviceScaleFactor=1, mobile=width < 600)
     browser.ask("Emulation.setEmulatedMedia", features=[
         {"name": "prefers-color-scheme", "value": scheme}])
     browser.events = []
-    browser.ask("Page.navigate", url=url)
-    browser.wait("Page.loadEventFired")
+    browser.wait_loaded(browser.ask("Page.navigate", url=url)["loaderId"])
     seen = {
         "width": browser.value("document.documentElement.clientWidth"),
         "scroll_width": browser.value("document.documentElement.scrollWidth"),

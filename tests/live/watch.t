@@ -93,7 +93,7 @@ test_by_looking()
 	fix_value_two
 	hotfix keep "$FIX"
 	mkfifo "$TMP/in"
-	timeout 60 unshare --pid --fork --mount-proc bash -c '
+	timeout 60 unshare --pid --fork --kill-child --mount-proc bash -c '
 		"$1/hotfix" watch >"$3/watched" 2>"$3/watch.err" &
 		until grep -q "looked for" "$3/watch.err"; do sleep .01; done
 		"$2" <"$3/in" >"$3/out" &
