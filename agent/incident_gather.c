@@ -6,7 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/digest.h"
 #include "output.h"
+#include "standing.h"
 
 /* --- what the patch says ---------------------------------------------------------- */
 
@@ -68,6 +70,20 @@ static void head_put(json_t *incident, const struct incident_subject *subject)
 	json_put(incident, "file",
 		 json_text(subject->patch ? subject->patch->path : NULL));
 	json_put(incident, "file_problem", json_text(*problem ? problem : NULL));
+}
+
+/* Whether new processes get it, too: "active", "locked", null. */
+static json_t *standing_json(const struct incident_subject *subject)
+{
+	struct standing standing;
+	char digest[HEX_SIZE(SHA256_SIZE)];
+
+	if (standing_find(subject->name, &standing, NULL))
+		return json_null();
+	hex_encode(standing.digest, SHA256_SIZE, digest);
+	if (strcmp(digest, subject->digest))
+		return json_null();
+	return json_text(standing_state_name(standing.state));
 }
 
 /* --- what is left to ask -------------------------------------------------------------- */
@@ -189,8 +205,12 @@ static void questions_of_state(json_t *questions, const json_t *incident)
 				     "When is the corrected program installed?");
 		incident_now_format(incident, text, sizeof(text));
 		fact_add(facts, "%s", text);
-		fact_add(facts, "The patch ends with its process: a restart "
-				"brings the old code back.");
+		fact_add(facts, "%s",
+			 strcmp(incident_text(incident, "standing"), "active") ?
+				 "The patch ends with its process: a restart "
+				 "brings the old code back." :
+				 "It is a standing fix: `hotfix watch` applies it "
+				 "to new processes.");
 	}
 	if (incident_number(summary, "refused") +
 	    incident_number(summary, "failed")) {
@@ -254,6 +274,7 @@ static int fill(json_t *incident, const struct incident_request *request,
 	incident_code(incident, subject, request, state);
 	incident_history(incident, subject);
 	json_put(incident, "state", state);
+	json_put(incident, "standing", standing_json(subject));
 	r = git_put(incident, request, subject, diag);
 	if (r)
 		return r;

@@ -262,6 +262,13 @@ test_taken_back()
 	json_is summary.unchanged 0
 	hotfix report two
 	stdout_says 'reverted, because it was not confirmed in time'
+	stdout_says 'a restart brings the old code back'
+	hotfix keep "$FIX"
+	hotfix report two
+	stdout_says 'It is a standing fix'
+	hotfix report two --format json
+	json_is standing active
+	json_is summary.attempts 3
 }
 
 nothing_waits() { [ -z "$(ls "$HOTFIX_STATE_DIR/pending")" ]; }
