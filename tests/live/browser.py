@@ -184,7 +184,7 @@ BEYOND = """[...document.querySelectorAll('body *')].filter(e => {
 			return false;
 	const r = e.getBoundingClientRect();
 	return r.right > document.documentElement.clientWidth + 1;
-}).map(e => e.tagName + '.' + e.className).slice(0, 10)"""
+}).map(e => e.tagName + '.' + e.className + ': ' + e.textContent.slice(0, 80)).slice(0, 10)"""
 
 
 def look(browser, path, width, height, directory, scheme):

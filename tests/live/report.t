@@ -636,6 +636,10 @@ test_looks()
 	looks_good 1000 light
 	looks_good 1000 dark
 	json_is background 'rgb(21, 23, 26)'
+	# Words that are longer than a line, wherever a build-id stands.
+	sed -i "s/[0-9a-f]\{40\}/$(printf 'm%.0s' {1..80})/g" "$TMP/report.html"
+	looks_good 360 light
+	looks_good 1000 light
 }
 
 # The look itself sees what is wrong.
